@@ -1,0 +1,63 @@
+/** All configuration comes from the environment and is checked once, here. */
+import { z } from 'zod';
+
+const url = z.url();
+
+const configSchema = z.object({
+  /** Owner connection: migrations, org creation, doctor. */
+  DATABASE_URL: url.optional(),
+  /** Login of the API (`spark_api`), never the owner. */
+  SPARK_API_DATABASE_URL: url.optional(),
+  /** Login of the worker (`spark_worker`), never the owner. */
+  SPARK_WORKER_DATABASE_URL: url.optional(),
+  TEMPORAL_ADDRESS: z.string().default('127.0.0.1:7233'),
+  TEMPORAL_NAMESPACE: z.string().default('default'),
+  TEMPORAL_UI_URL: url.default('http://127.0.0.1:8233'),
+  /** Prefix of all task queues; changed only by tests that share one Temporal server. */
+  SPARK_TASK_QUEUE: z.string().default('artist-spark'),
+  /** 32 bytes, base64. When set, payloads are encrypted with AES-256-GCM before they reach Temporal. */
+  SPARK_PAYLOAD_KEY: z.string().optional(),
+  HOST: z.string().default('127.0.0.1'),
+  PORT: z.coerce.number().int().min(0).max(65_535).default(8080),
+  PUBLIC_URL: url.optional(),
+  /** HS256 secret of Supabase, or of `spark keys login`. */
+  JWT_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
+  JWKS_URL: url.optional(),
+  SOUNDCLOUD_API_URL: url.default('https://api.soundcloud.com'),
+  SOUNDCLOUD_TOKEN_URL: url.default('https://secure.soundcloud.com/oauth/token'),
+  SOUNDCLOUD_CLIENT_ID: z.string().optional(),
+  SOUNDCLOUD_CLIENT_SECRET: z.string().optional(),
+  /** Base for short links, so that the sandbox can stand in for on.soundcloud.com. */
+  SOUNDCLOUD_SHORT_LINK_URL: url.default('https://on.soundcloud.com'),
+  RESEND_BASE_URL: url.default('https://api.resend.com'),
+  RESEND_API_KEY: z.string().optional(),
+  RESEND_REQUESTS_PER_SECOND: z.coerce.number().positive().default(5),
+  MAIL_FROM: z.string().default('Artist Spark <ops@artist-spark.invalid>'),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+});
+
+export type Config = z.infer<typeof configSchema>;
+
+/**
+ * Reads the configuration.
+ * @throws Error naming every variable that is wrong and what it takes; values are never repeated (they may be secrets).
+ */
+export function readConfig(env: NodeJS.ProcessEnv): Config {
+  const result = configSchema.safeParse(env);
+  if (result.success) return result.data;
+  const lines = result.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
+  throw new Error(
+    `The configuration is not usable. Correct these environment variables:\n${lines.join('\n')}`,
+  );
+}
+
+/** A value that a component cannot do without. @throws Error naming the variable. */
+export function required<K extends keyof Config>(config: Config, key: K): NonNullable<Config[K]> {
+  const value = config[key];
+  if (value === undefined || value === null) {
+    throw new Error(
+      `${key} is not set. Set it in the environment, or use \`spark start\`, which sets everything.`,
+    );
+  }
+  return value as NonNullable<Config[K]>;
+}

@@ -1,0 +1,115 @@
+/**
+ * Business time: the only converter between real time and the time the network's promises are counted in.
+ *
+ * business = businessStart + (real - realStart) × 86,400 / daySeconds (architecture.md, "Temporal conventions").
+ * With a day of 86,400 s business time is real time. A compressed day exists for the demo and for tests.
+ * All instants are epoch milliseconds, all dates are ISO calendar dates (`YYYY-MM-DD`) in a named zone.
+ */
+import { DateTime } from 'luxon';
+
+/** The one immutable row of `soundcloud_clock`, as plain JSON. */
+export interface BusinessClock {
+  /** Real instant (epoch ms) at which the clock was made. */
+  realStart: number;
+  /** Business instant (epoch ms) that belongs to `realStart`. */
+  businessStart: number;
+  /** Length of a business day in real seconds, 24 … 86,400. */
+  daySeconds: number;
+}
+
+export const HOUR_MS = 3_600_000;
+export const DAY_MS = 86_400_000;
+export const REAL_DAY_SECONDS = 86_400;
+/** The dev server's timers have a floor of about 1 s, so an hour may not be shorter than that. */
+export const SHORTEST_DAY_SECONDS = 24;
+const TIMER_FLOOR_MS = 1_000;
+
+/**
+ * Checks a clock and returns it.
+ * @throws RangeError when the day is shorter than 24 s or longer than a real day.
+ */
+export function businessClock(clock: BusinessClock): BusinessClock {
+  if (!(clock.daySeconds >= SHORTEST_DAY_SECONDS && clock.daySeconds <= REAL_DAY_SECONDS)) {
+    throw new RangeError(
+      `A business day must last between ${SHORTEST_DAY_SECONDS} and ${REAL_DAY_SECONDS} real seconds, not ${clock.daySeconds}. Set the day length accordingly.`,
+    );
+  }
+  return clock;
+}
+
+/** How many times faster business time runs than real time (1 in production). */
+export function compression(clock: BusinessClock): number {
+  return REAL_DAY_SECONDS / clock.daySeconds;
+}
+
+/** Business instant (epoch ms) at a real instant (epoch ms). */
+export function toBusiness(clock: BusinessClock, realMs: number): number {
+  return Math.round(clock.businessStart + (realMs - clock.realStart) * compression(clock));
+}
+
+/** Real instant (epoch ms, rounded up) at which a business instant is reached. */
+export function toReal(clock: BusinessClock, businessMs: number): number {
+  return Math.ceil(clock.realStart + (businessMs - clock.businessStart) / compression(clock));
+}
+
+/**
+ * Real milliseconds a timer must run so that `businessMs` of business time pass; 0 for a time already past.
+ * In compressed mode a wait shorter than the timers' floor is rounded up to 1 s.
+ */
+export function realWait(clock: BusinessClock, businessMs: number): number {
+  if (businessMs <= 0) return 0;
+  const wait = Math.ceil(businessMs / compression(clock));
+  return clock.daySeconds === REAL_DAY_SECONDS ? wait : Math.max(wait, TIMER_FLOOR_MS);
+}
+
+/** Calendar date (`YYYY-MM-DD`) of an instant in a zone. */
+export function dateOf(instantMs: number, timezone: string): string {
+  return zoned(instantMs, timezone).toFormat('yyyy-MM-dd');
+}
+
+/** Calendar month (`YYYY-MM`) of an instant in a zone. */
+export function monthOf(instantMs: number, timezone: string): string {
+  return zoned(instantMs, timezone).toFormat('yyyy-MM');
+}
+
+/** First instant (epoch ms) of a calendar date in a zone; on a day without midnight (DST), the first instant there is. */
+export function startOfDate(date: string, timezone: string): number {
+  return fromIso(date, timezone).startOf('day').toMillis();
+}
+
+/** Instant (epoch ms) of a time of day (`HH:mm`) on a date in a zone. A time skipped by DST moves forward. */
+export function atTimeOfDay(date: string, time: string, timezone: string): number {
+  return fromIso(`${date}T${time}`, timezone).toMillis();
+}
+
+/** The date `days` after (or, negative, before) a date. */
+export function addDays(date: string, days: number): string {
+  return fromIso(date, 'utc').plus({ days }).toFormat('yyyy-MM-dd');
+}
+
+/** Whole calendar days from one date to another; negative when `to` is earlier. */
+export function daysBetween(from: string, to: string): number {
+  return Math.round((fromIso(to, 'utc').toMillis() - fromIso(from, 'utc').toMillis()) / DAY_MS);
+}
+
+/** True for a zone name the runtime knows (`Europe/Berlin`, `UTC`). */
+export function isTimezone(timezone: string): boolean {
+  return DateTime.fromMillis(0, { zone: timezone }).isValid;
+}
+
+function zoned(instantMs: number, timezone: string): DateTime {
+  const value = DateTime.fromMillis(instantMs, { zone: timezone });
+  if (!value.isValid)
+    throw new RangeError(`Unknown time zone "${timezone}". Use an IANA name such as Europe/Berlin.`);
+  return value;
+}
+
+function fromIso(text: string, timezone: string): DateTime {
+  const value = DateTime.fromISO(text, { zone: timezone });
+  if (!value.isValid) {
+    throw new RangeError(
+      `"${text}" is not a date or time in zone "${timezone}". Use YYYY-MM-DD, times HH:mm, and an IANA zone.`,
+    );
+  }
+  return value;
+}
