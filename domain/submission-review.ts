@@ -1,0 +1,510 @@
+/**
+ * The rules of a submission review (lifecycles.md, "submissionReview"; rules.md, "Credits"): pure functions from a
+ * state and a command or an alarm to a transition. The workflow decides when, the database records what.
+ * Times are business milliseconds.
+ */
+import { DAY_MS, HOUR_MS } from './calendar.js';
+import type { EventType } from './events.js';
+import { dueAt, nextSlaAlarm, pauseSla, raiseSlaAlarm, resumeSla, type SlaClock, startSla } from './sla.js';
+import type { RuleCheck, SubmissionCommand, SubmissionRefusalCode } from './submission-commands.js';
+import { parseTrackUrl } from './track-url.js';
+
+export type SubmissionStatus = 'new' | 'pending' | 'approved' | 'rejected' | 'qa_flag';
+
+/** `decision`: ops decide. `live_link`: the member owes a link. `queue`: approved, waits for a queue. */
+export type ReviewStage = 'decision' | 'live_link' | 'queue' | 'closed';
+
+/** The org's settings that matter to a review. */
+export interface ReviewPolicy {
+  decisionSlaHours: number;
+  onBreach: 'escalate' | 'approve' | 'reject_refund';
+}
+
+/** Everything a review remembers; travels through continue-as-new and is what the query `state` shows. */
+export interface ReviewState {
+  stage: ReviewStage;
+  status: SubmissionStatus;
+  submittedAt: number;
+  sla: SlaClock;
+  /** False while no genre family is known: an approval must then name one. */
+  familyKnown: boolean;
+  /** Set while SoundCloud must answer before ops can judge the track; the SLA stands still meanwhile. */
+  provider: { downSince: number; triedAt: number } | null;
+  /** Since when the review is in this stage. */
+  since: number;
+  ownerId: string | null;
+  liveLink: { askedAt: number; reminders: number } | null;
+  decidedAt: number | null;
+  /** When the stored target proposal lapses; null without one. */
+  proposalExpiresAt: number | null;
+}
+
+export type ReviewMail = 'submission_approved' | 'submission_rejected' | 'request_live_link';
+
+export interface ReviewNotice {
+  to: 'owner_or_ops' | 'admins' | 'member';
+  kind: 'warning' | 'error' | 'info' | 'submission';
+  title: string;
+  message: string;
+  /** Also posted to Slack, where the org has it. */
+  slack: boolean;
+}
+
+/** The columns of `soundcloud_submissions` a transition writes. Instants are business ms. */
+export interface SubmissionPatch {
+  status?: SubmissionStatus;
+  decided_at?: number | null;
+  decided_by?: string | null;
+  reject_reason?: string;
+  withdrawn_at?: number;
+  need_live_link?: boolean;
+  live_link_url?: string;
+  qa_reason?: string | null;
+  family?: string;
+  owner_id?: string | null;
+  notes?: string;
+}
+
+export interface Transition {
+  next: ReviewState;
+  row: SubmissionPatch;
+  event: { type: EventType; data: Record<string, unknown> } | null;
+  mail: ReviewMail | null;
+  notice: ReviewNotice | null;
+  /** The month's submission slot goes back to the member. */
+  returnsSlot: boolean;
+}
+
+/** Who acts when nobody does: breach policies and deadlines. */
+export const SYSTEM_ACTOR = 'system';
+export const MIN_REJECT_WORDS = 10;
+export const LIVE_LINK_REMINDER_HOURS = [24, 72] as const;
+export const LIVE_LINK_CLOSE_DAYS = 7;
+export const PROVIDER_RETRY_HOURS = 0.5;
+
+/** A review as it starts: the SLA runs from the moment the member submitted. */
+export function beginReview(submittedAt: number, ownerId: string | null, policy: ReviewPolicy): ReviewState {
+  return {
+    stage: 'decision',
+    status: 'new',
+    submittedAt,
+    sla: startSla(policy.decisionSlaHours * HOUR_MS, submittedAt),
+    familyKnown: false,
+    provider: null,
+    since: submittedAt,
+    ownerId,
+    liveLink: null,
+    decidedAt: null,
+    proposalExpiresAt: null,
+  };
+}
+
+/** May this command be applied now? The reason says what the state is and what to do instead. */
+export function checkCommand(state: ReviewState, command: SubmissionCommand): RuleCheck {
+  if (state.stage === 'closed')
+    return refuse(
+      'submission_closed',
+      `This submission is closed (${state.status}); it takes no further commands.`,
+    );
+  switch (command.name) {
+    case 'assignOwner':
+      return { ok: true };
+    case 'withdraw':
+      return { ok: true };
+    case 'provideLiveLink':
+      if (state.stage !== 'live_link') {
+        return refuse(
+          'not_waiting_for_live_link',
+          `No live link was asked for: the submission is ${state.status} (${state.stage}).`,
+        );
+      }
+      return checkLiveLink(command.url);
+    case 'decide':
+      return checkDecision(state, command);
+  }
+}
+
+function checkDecision(state: ReviewState, command: SubmissionCommand & { name: 'decide' }): RuleCheck {
+  if (state.stage === 'queue') {
+    return refuse(
+      'already_decided',
+      'This submission is already approved and waits for a queue. Withdraw it to stop it.',
+    );
+  }
+  const { action } = command;
+  if (state.stage === 'live_link' && (action === 'pend' || action === 'flag')) {
+    return refuse(
+      'waiting_for_live_link',
+      'The member was asked for a live link. Approve or reject, or wait for the link.',
+    );
+  }
+  if (action === 'reject' && wordsIn(command.reason) < MIN_REJECT_WORDS) {
+    return refuse(
+      'reason_too_short',
+      `A rejection needs a reason of at least ${MIN_REJECT_WORDS} words; it goes into the mail to the member.`,
+    );
+  }
+  if (action === 'flag' && wordsIn(command.reason) === 0) {
+    return refuse('reason_required', 'Say in `reason` what has to be looked at.');
+  }
+  if (action === 'approve' && !state.familyKnown && command.family === undefined) {
+    return refuse(
+      'family_required',
+      'The genre of this track is unknown. Name the genre `family` to approve it.',
+    );
+  }
+  return { ok: true };
+}
+
+function checkLiveLink(url: string): RuleCheck {
+  const parsed = parseTrackUrl(url);
+  return parsed.ok ? { ok: true } : refuse('live_link_not_a_track', parsed.reason);
+}
+
+function refuse(code: SubmissionRefusalCode, reason: string): RuleCheck {
+  return { ok: false, code, reason };
+}
+
+/** Applies a command that {@link checkCommand} allowed. */
+export function applyCommand(state: ReviewState, command: SubmissionCommand, now: number): Transition {
+  switch (command.name) {
+    case 'assignOwner':
+      return transition({ ...state, ownerId: command.ownerId }, { row: { owner_id: command.ownerId } });
+    case 'withdraw':
+      return transition(
+        { ...ended(state, now), status: 'rejected' },
+        {
+          row: { status: 'rejected', withdrawn_at: now, need_live_link: false },
+          event: { type: 'submission.withdrawn', data: { by: command.by } },
+          returnsSlot: true,
+        },
+      );
+    case 'provideLiveLink':
+      return transition(
+        {
+          ...state,
+          stage: 'decision',
+          since: now,
+          status: 'new',
+          liveLink: null,
+          sla: state.provider === null ? resumeSla(state.sla, now) : state.sla,
+        },
+        {
+          row: { status: 'new', need_live_link: false, live_link_url: liveLinkUrl(command.url) },
+          notice: {
+            to: 'owner_or_ops',
+            kind: 'submission',
+            title: 'Live link received',
+            message: 'The member sent the live link. The decision clock runs again with what was left.',
+            slack: false,
+          },
+        },
+      );
+    case 'decide':
+      return decide(state, command, now);
+  }
+}
+
+function decide(
+  state: ReviewState,
+  command: SubmissionCommand & { name: 'decide' },
+  now: number,
+): Transition {
+  switch (command.action) {
+    case 'approve':
+      return approve(state, now, command.by, command.family, command.reason);
+    case 'reject':
+      return reject(state, now, command.by, command.reason ?? '', false);
+    case 'flag':
+      return transition(
+        { ...state, status: 'qa_flag' },
+        {
+          row: { status: 'qa_flag', qa_reason: command.reason ?? null },
+          event: decided('qa_flag', command.by, command.reason),
+        },
+      );
+    case 'pend': {
+      const asksLink = command.needLiveLink === true;
+      return transition(
+        {
+          ...state,
+          status: 'pending',
+          ...(asksLink && {
+            stage: 'live_link' as const,
+            since: now,
+            liveLink: { askedAt: now, reminders: 0 },
+            sla: pauseSla(state.sla, now),
+          }),
+        },
+        {
+          row: {
+            status: 'pending',
+            need_live_link: asksLink,
+            ...(command.reason && { notes: command.reason }),
+          },
+          event: decided('pending', command.by, command.reason),
+          mail: asksLink ? 'request_live_link' : null,
+          notice: asksLink
+            ? {
+                to: 'member',
+                kind: 'submission',
+                title: 'A live link is needed',
+                message: `Please send the public link of your track within ${LIVE_LINK_CLOSE_DAYS} days.`,
+                slack: false,
+              }
+            : null,
+        },
+      );
+    }
+  }
+}
+
+function approve(
+  state: ReviewState,
+  now: number,
+  by: string,
+  family: string | undefined,
+  note: string | undefined,
+): Transition {
+  return transition(
+    {
+      ...state,
+      stage: 'queue',
+      since: now,
+      status: 'approved',
+      familyKnown: true,
+      liveLink: null,
+      decidedAt: now,
+      proposalExpiresAt: null,
+      sla: pauseSla(state.sla, now),
+    },
+    {
+      row: {
+        status: 'approved',
+        decided_at: now,
+        decided_by: by,
+        need_live_link: false,
+        qa_reason: null,
+        ...(family && { family }),
+        ...(note && { notes: note }),
+      },
+      event: decided('approved', by, note),
+    },
+  );
+}
+
+function reject(
+  state: ReviewState,
+  now: number,
+  by: string,
+  reason: string,
+  returnsSlot: boolean,
+): Transition {
+  return transition(
+    { ...ended(state, now), status: 'rejected', decidedAt: now },
+    {
+      row: {
+        status: 'rejected',
+        decided_at: now,
+        decided_by: by,
+        reject_reason: reason,
+        need_live_link: false,
+      },
+      event: decided('rejected', by, reason),
+      mail: 'submission_rejected',
+      returnsSlot,
+    },
+  );
+}
+
+function decided(
+  status: SubmissionStatus,
+  by: string,
+  reason: string | undefined,
+): NonNullable<Transition['event']> {
+  return { type: 'submission.decided', data: { status, decided_by: by, ...(reason && { reason }) } };
+}
+
+/** A provider is needed before ops can judge and does not answer: the SLA pauses until it does. */
+export function pauseForProvider(state: ReviewState, now: number): ReviewState {
+  const provider = { downSince: state.provider?.downSince ?? now, triedAt: now };
+  return { ...state, provider, sla: pauseSla(state.sla, now) };
+}
+
+/** The track could be read (or does not need to be any more): the SLA runs on unless the member still owes a link. */
+export function recordIntake(
+  state: ReviewState,
+  intake: { familyKnown: boolean; flagged: boolean },
+  now: number,
+): ReviewState {
+  const untouched = state.stage === 'decision' && state.status === 'new';
+  return {
+    ...state,
+    provider: null,
+    familyKnown: state.familyKnown || intake.familyKnown,
+    status: untouched && intake.flagged ? 'qa_flag' : state.status,
+    sla: state.stage === 'decision' ? resumeSla(state.sla, now) : state.sla,
+  };
+}
+
+export type ReviewAlarm = {
+  kind:
+    | 'warning'
+    | 'breach'
+    | 'live_link_reminder'
+    | 'live_link_close'
+    | 'proposal_expired'
+    | 'provider_retry';
+  at: number;
+};
+
+/** What happens next if nobody acts; null when only a person or another workflow can move the review. */
+export function nextAlarm(state: ReviewState): ReviewAlarm | null {
+  const alarms = [stageAlarm(state), providerRetry(state)].filter((alarm) => alarm !== null);
+  return alarms.reduce<ReviewAlarm | null>(
+    (first, alarm) => (first === null || alarm.at < first.at ? alarm : first),
+    null,
+  );
+}
+
+function providerRetry(state: ReviewState): ReviewAlarm | null {
+  if (state.provider === null || state.stage === 'closed') return null;
+  return { kind: 'provider_retry', at: state.provider.triedAt + PROVIDER_RETRY_HOURS * HOUR_MS };
+}
+
+function stageAlarm(state: ReviewState): ReviewAlarm | null {
+  switch (state.stage) {
+    case 'closed':
+      return null;
+    case 'queue':
+      return state.proposalExpiresAt === null
+        ? null
+        : { kind: 'proposal_expired', at: state.proposalExpiresAt };
+    case 'live_link': {
+      if (state.liveLink === null) return null;
+      const { askedAt, reminders } = state.liveLink;
+      const hours = LIVE_LINK_REMINDER_HOURS[reminders];
+      return hours === undefined
+        ? { kind: 'live_link_close', at: askedAt + LIVE_LINK_CLOSE_DAYS * DAY_MS }
+        : { kind: 'live_link_reminder', at: askedAt + hours * HOUR_MS };
+    }
+    case 'decision':
+      return nextSlaAlarm(state.sla);
+  }
+}
+
+/** The transition an alarm causes. `proposal_expired` and `provider_retry` change no state of the submission. */
+export function raiseAlarm(
+  state: ReviewState,
+  alarm: ReviewAlarm,
+  policy: ReviewPolicy,
+  now: number,
+): Transition {
+  switch (alarm.kind) {
+    case 'warning':
+      return transition(
+        { ...state, sla: raiseSlaAlarm(state.sla, 'warning') },
+        {
+          notice: {
+            to: 'owner_or_ops',
+            kind: 'warning',
+            title: 'A submission is due soon',
+            message: `Three quarters of the ${policy.decisionSlaHours} h for a decision are used up. Approve, reject or ask for a link.`,
+            slack: false,
+          },
+        },
+      );
+    case 'breach':
+      return breach({ ...state, sla: raiseSlaAlarm(state.sla, 'breach') }, policy);
+    case 'live_link_reminder':
+      return transition(
+        {
+          ...state,
+          liveLink: state.liveLink && { ...state.liveLink, reminders: state.liveLink.reminders + 1 },
+        },
+        { mail: 'request_live_link' },
+      );
+    case 'live_link_close':
+      return reject(
+        state,
+        now,
+        SYSTEM_ACTOR,
+        `We asked for the public link of your track and waited ${LIVE_LINK_CLOSE_DAYS} days without an answer, so we closed this submission.`,
+        false,
+      );
+    case 'proposal_expired':
+    case 'provider_retry':
+      return transition(state, {});
+  }
+}
+
+function breach(state: ReviewState, policy: ReviewPolicy): Transition {
+  const event = {
+    type: 'submission.breached' as const,
+    data: {
+      promise: 'decision',
+      hours: policy.decisionSlaHours,
+      times: state.sla.breaches,
+      due_at: iso(dueAt(state.sla)),
+    },
+  };
+  const notice: ReviewNotice = {
+    to: 'admins',
+    kind: 'error',
+    title: 'A decision promise is broken',
+    message: `No decision within ${policy.decisionSlaHours} h${state.sla.breaches > 1 ? ` (alarm ${state.sla.breaches})` : ''}. Decide now: approve, reject or ask for a link.`,
+    slack: true,
+  };
+  return transition(state, { event, notice });
+}
+
+/**
+ * What the org's breach policy decides after the first breach, once the breach itself is on record; null to wait on.
+ * An approval without a known genre family is impossible, so `approve` then waits for a person like `escalate`.
+ */
+export function decideOnBreach(state: ReviewState, policy: ReviewPolicy, now: number): Transition | null {
+  if (state.stage !== 'decision' || state.sla.breaches !== 1) return null;
+  if (policy.onBreach === 'approve' && state.familyKnown) {
+    return approve(
+      state,
+      now,
+      SYSTEM_ACTOR,
+      undefined,
+      'Approved automatically: no decision within the promised time.',
+    );
+  }
+  if (policy.onBreach === 'reject_refund') {
+    const reason = `We could not decide on your track within the promised ${policy.decisionSlaHours} hours. Your submission slot of this month is free again.`;
+    return reject(state, now, SYSTEM_ACTOR, reason, true);
+  }
+  return null;
+}
+
+function ended(state: ReviewState, now: number): ReviewState {
+  return {
+    ...state,
+    stage: 'closed',
+    since: now,
+    liveLink: null,
+    proposalExpiresAt: null,
+    provider: null,
+    sla: pauseSla(state.sla, now),
+  };
+}
+
+function transition(next: ReviewState, parts: Partial<Omit<Transition, 'next'>>): Transition {
+  return { row: {}, event: null, mail: null, notice: null, returnsSlot: false, ...parts, next };
+}
+
+function liveLinkUrl(text: string): string {
+  const parsed = parseTrackUrl(text);
+  return parsed.ok ? parsed.url : text;
+}
+
+function wordsIn(text: string | undefined): number {
+  return text === undefined ? 0 : text.split(/\s+/u).filter((word) => /\p{L}|\p{N}/u.test(word)).length;
+}
+
+function iso(instant: number | null): string | null {
+  return instant === null ? null : new Date(instant).toISOString();
+}

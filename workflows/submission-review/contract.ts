@@ -1,0 +1,83 @@
+/**
+ * The public face of a submission review: ids, commands, signals, query. The API and the relay import this file;
+ * names and ids are permanent.
+ */
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type {
+  SubmissionCommandInput,
+  SubmissionCommandName,
+  SubmissionRefusalCode,
+} from '../../domain/submission-commands.js';
+import type { ReviewState } from '../../domain/submission-review.js';
+
+export const SUBMISSION_REVIEW_TYPE = 'submissionReviewWorkflow';
+
+/** Workflow id of a submission's review. */
+export function submissionReviewId(orgId: string, submissionId: string): string {
+  return `submission:${orgId}:${submissionId}`;
+}
+
+export interface SubmissionReviewInput {
+  orgId: string;
+  submissionId: string;
+  /** Set by continue-as-new only. */
+  carried?: SubmissionReviewCarried;
+}
+
+export interface SubmissionReviewCarried {
+  state: ReviewState;
+  /** The newest command ids with their outcomes, oldest first. */
+  outcomes: CommandOutcome[];
+  refused: Refusal[];
+}
+
+export interface CommandOutcome {
+  commandId: string;
+  applied: boolean;
+  code?: SubmissionRefusalCode;
+  reason?: string;
+}
+
+/** A command that came by Signal and could not be applied. */
+export interface Refusal {
+  command: string;
+  commandId: string;
+  code: SubmissionRefusalCode;
+  reason: string;
+  /** Business ms. */
+  at: number;
+}
+
+/** Answer to a command and to the query: what the review is now. */
+export interface SubmissionReviewView {
+  submissionId: string;
+  state: ReviewState;
+  /** The newest refusals of Signals, oldest first. */
+  refused: Refusal[];
+}
+
+/** Each command is an Update and, under the same name, a Signal: the Temporal UI can send both. */
+export const submissionUpdates = {
+  decide: defineUpdate<SubmissionReviewView, [SubmissionCommandInput<'decide'>]>('decide'),
+  assignOwner: defineUpdate<SubmissionReviewView, [SubmissionCommandInput<'assignOwner'>]>('assignOwner'),
+  withdraw: defineUpdate<SubmissionReviewView, [SubmissionCommandInput<'withdraw'>]>('withdraw'),
+  provideLiveLink: defineUpdate<SubmissionReviewView, [SubmissionCommandInput<'provideLiveLink'>]>(
+    'provideLiveLink',
+  ),
+} as const;
+
+export const submissionSignals = {
+  decide: defineSignal<[unknown]>('decide'),
+  assignOwner: defineSignal<[unknown]>('assignOwner'),
+  withdraw: defineSignal<[unknown]>('withdraw'),
+  provideLiveLink: defineSignal<[unknown]>('provideLiveLink'),
+} as const;
+
+export const SUBMISSION_COMMAND_NAMES = [
+  'decide',
+  'assignOwner',
+  'withdraw',
+  'provideLiveLink',
+] as const satisfies readonly SubmissionCommandName[];
+
+export const submissionReviewState = defineQuery<SubmissionReviewView>('state');
