@@ -1,0 +1,238 @@
+/**
+ * Processes that outlive their parent, and the records by which the next start knows them again.
+ *
+ * A record names pid, start time and command line. A pid alone proves nothing: the system hands it out again. So a
+ * process counts as ours only while all three agree with what the system says about it now.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+export interface ProcessRecord {
+  /** What the process is to us: `postgres`, `temporal`, `worker`, … */
+  name: string;
+  pid: number;
+  /** Opaque start time: boot id and clock ticks on Linux, `ps` start date elsewhere. */
+  startTime: string;
+  commandLine: string;
+  /** What the starter needs in order to adopt the process, for example its ports. */
+  details: Record<string, string | number | boolean>;
+}
+
+export interface SpawnOptions {
+  name: string;
+  executable: string;
+  args: string[];
+  cwd?: string;
+  env: NodeJS.ProcessEnv;
+  /** Standard output and error are appended here, so that they stay valid when the parent dies. */
+  logFile: string;
+  recordFile: string;
+  details?: ProcessRecord['details'];
+  uid?: number;
+  gid?: number;
+}
+
+/** A process that runs, be it started here or adopted from an earlier start. */
+export interface RunningProcess {
+  readonly record: ProcessRecord;
+  alive(): boolean;
+  /** Resolves when the process is gone. */
+  readonly exited: Promise<void>;
+  /**
+   * Sends `signal`, waits `graceMs`, then follows with `lastSignal` and waits until the process is gone.
+   * The record is removed. Does nothing to a process that is gone.
+   */
+  stop(signal: NodeJS.Signals, graceMs: number, lastSignal?: NodeJS.Signals): Promise<void>;
+}
+
+const POLL_MS = 25;
+
+/**
+ * Starts a process in a session of its own (so that Ctrl-C in the terminal reaches only the supervisor, which stops
+ * things in order) and records it.
+ * @throws Error when the executable cannot be started.
+ */
+export async function spawnRecorded(options: SpawnOptions): Promise<RunningProcess> {
+  mkdirSync(path.dirname(options.logFile), { recursive: true });
+  mkdirSync(path.dirname(options.recordFile), { recursive: true });
+  const log = openSync(options.logFile, 'a', 0o600);
+  try {
+    const child = spawn(options.executable, options.args, {
+      cwd: options.cwd,
+      env: options.env,
+      detached: true,
+      stdio: ['ignore', log, log],
+      ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.gid }),
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve);
+      child.once('error', (error) =>
+        reject(new Error(`${options.name} cannot be started (${options.executable}): ${error.message}`)),
+      );
+    });
+    const pid = child.pid ?? 0;
+    const exited = new Promise<void>((resolve) => {
+      if (child.exitCode !== null || child.signalCode !== null) resolve();
+      else child.once('exit', () => resolve());
+    });
+    child.unref();
+    const seen = inspect(pid);
+    const record: ProcessRecord = {
+      name: options.name,
+      pid,
+      // A process that died at once is recorded with an empty start time, which never matches anything.
+      startTime: seen?.startTime ?? '',
+      commandLine: seen?.commandLine ?? '',
+      details: options.details ?? {},
+    };
+    writeRecord(options.recordFile, record);
+    return handle(record, options.recordFile, exited);
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** The process of a record file, if it still runs and is the one that was recorded. */
+export function findRecorded(recordFile: string): RunningProcess | undefined {
+  const record = readRecord(recordFile);
+  if (!record || !isSameProcess(record)) return undefined;
+  return handle(record, recordFile);
+}
+
+/** A process known by pid that is to be treated like a recorded one; undefined when it does not run. */
+export function adoptPid(name: string, pid: number, recordFile: string): RunningProcess | undefined {
+  const seen = inspect(pid);
+  if (!seen) return undefined;
+  const record: ProcessRecord = { name, pid, ...seen, details: {} };
+  return handle(record, recordFile);
+}
+
+/** The record of this very process, for locks. */
+export function ownRecord(name: string): ProcessRecord {
+  const seen = inspect(process.pid);
+  return {
+    name,
+    pid: process.pid,
+    startTime: seen?.startTime ?? '',
+    commandLine: seen?.commandLine ?? '',
+    details: {},
+  };
+}
+
+/** Whether the recorded process still runs: same pid, same start time, same command line. */
+export function isSameProcess(record: ProcessRecord): boolean {
+  if (record.startTime === '') return false;
+  const seen = inspect(record.pid);
+  return seen?.startTime === record.startTime && seen.commandLine === record.commandLine;
+}
+
+/** Reads a record; undefined when there is none or it is damaged (a damaged one proves nothing). */
+export function readRecord(file: string): ProcessRecord | undefined {
+  try {
+    const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    return isRecord(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Writes a record in one step, so that a reader never sees half of it. */
+export function writeRecord(file: string, record: ProcessRecord): void {
+  const temporary = `${file}.${process.pid}.tmp`;
+  writeFileSync(temporary, `${JSON.stringify(record)}\n`, { mode: 0o600 });
+  renameSync(temporary, file);
+}
+
+/** Start time and command line of a running process; undefined when there is none, or only its zombie. */
+export function inspect(pid: number): { startTime: string; commandLine: string } | undefined {
+  if (!Number.isSafeInteger(pid) || pid <= 1) return undefined;
+  return process.platform === 'linux' ? inspectProc(pid) : inspectPs(pid);
+}
+
+function inspectProc(pid: number): { startTime: string; commandLine: string } | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The second field is the name in parentheses and may itself contain spaces and parentheses.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+    return { startTime: `${boot}:${fields[19]}`, commandLine };
+  } catch {
+    return undefined;
+  }
+}
+
+function inspectPs(pid: number): { startTime: string; commandLine: string } | undefined {
+  try {
+    const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' };
+    const ask = (field: string) =>
+      execFileSync('ps', ['-ww', '-o', `${field}=`, '-p', String(pid)], { env, encoding: 'utf8' }).trim();
+    if (ask('stat').startsWith('Z')) return undefined;
+    return { startTime: ask('lstart'), commandLine: ask('command') };
+  } catch {
+    return undefined;
+  }
+}
+
+function handle(record: ProcessRecord, recordFile: string, childExit?: Promise<void>): RunningProcess {
+  const alive = () => isSameProcess(record);
+  let exited = childExit;
+  return {
+    record,
+    get exited() {
+      // Not our child: only looking tells, and looking alone must not keep Node running.
+      exited ??= untilGone(record, false);
+      return exited;
+    },
+    alive,
+    async stop(signal, graceMs, lastSignal = 'SIGKILL') {
+      if (alive()) {
+        signalIfOurs(record, signal);
+        if (!(await goneWithin(record, graceMs))) {
+          signalIfOurs(record, lastSignal);
+          await untilGone(record);
+        }
+      }
+      if (readRecord(recordFile)?.pid === record.pid) rmSync(recordFile, { force: true });
+    },
+  };
+}
+
+function signalIfOurs(record: ProcessRecord, signal: NodeJS.Signals): void {
+  if (!isSameProcess(record)) return;
+  try {
+    process.kill(record.pid, signal);
+  } catch (error) {
+    // It ended between the look and the signal.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+async function goneWithin(record: ProcessRecord, milliseconds: number): Promise<boolean> {
+  const end = Date.now() + milliseconds;
+  while (isSameProcess(record)) {
+    if (Date.now() >= end) return false;
+    await delay(POLL_MS);
+  }
+  return true;
+}
+
+async function untilGone(record: ProcessRecord, ref = true): Promise<void> {
+  while (isSameProcess(record)) await delay(POLL_MS * 4, undefined, { ref });
+}
+
+function isRecord(value: unknown): value is ProcessRecord {
+  if (typeof value !== 'object' || value === null) return false;
+  const record = value as Partial<ProcessRecord>;
+  return (
+    typeof record.name === 'string' &&
+    typeof record.pid === 'number' &&
+    typeof record.startTime === 'string' &&
+    typeof record.commandLine === 'string' &&
+    typeof record.details === 'object' &&
+    record.details !== null
+  );
+}
