@@ -16,3 +16,39 @@ export class RequestNotYetAllowed extends Error {
     super('No request leave yet.');
   }
 }
+
+/** What a provider allows: `requests` in any window of `windowSeconds` real seconds. */
+export interface ProviderLimit {
+  requests: number;
+  windowSeconds: number;
+}
+
+/** A token bucket: holds `capacity` requests, regains `refillPerSecond` of them each real second. */
+export interface RequestBucket {
+  capacity: number;
+  refillPerSecond: number;
+}
+
+/**
+ * Limits of the providers in real time (providers.md). SoundCloud states none for reads, so ours is a considerate one;
+ * its tokens are 50 per 12 h and app. Resend allows 5 a second per team.
+ */
+export const PROVIDER_LIMITS = {
+  soundcloud: { requests: 10, windowSeconds: 1 },
+  soundcloudToken: { requests: 50, windowSeconds: 12 * 3_600 },
+  resend: { requests: 5, windowSeconds: 1 },
+  slack: { requests: 1, windowSeconds: 1 },
+} as const satisfies Record<string, ProviderLimit>;
+
+/**
+ * The bucket that never lets more than the limit through in any window, wherever the window starts: what can burst
+ * (a fifth of the limit, at least 1) plus what refills within one window is exactly the limit. A limit of 1 refills
+ * one request a window from an empty start, which is the one case where two can fall into one window's ends.
+ * @param compression how much faster business time runs (86,400 / day_seconds): limits rise with it (architecture.md).
+ */
+export function bucketFor(limit: ProviderLimit, compression = 1): RequestBucket {
+  const requests = limit.requests * compression;
+  const capacity = Math.max(1, Math.floor(requests / 5));
+  const refill = requests > capacity ? requests - capacity : requests;
+  return { capacity, refillPerSecond: refill / limit.windowSeconds };
+}
