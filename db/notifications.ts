@@ -1,0 +1,59 @@
+/** In-app notifications, written with the change they tell of. */
+import { sql, type Transaction } from 'kysely';
+import type { DB } from './schema.js';
+
+export type Audience =
+  | { kind: 'ops' }
+  | { kind: 'admins' }
+  | { kind: 'user'; userId: string }
+  /** The logins of a member; nobody when the member has none. */
+  | { kind: 'member'; memberId: string | null };
+
+export interface NewNotification {
+  orgId: string;
+  audience: Audience;
+  type: 'info' | 'success' | 'warning' | 'error' | 'submission' | 'inquiry' | 'queue' | 'support';
+  title: string;
+  message: string;
+  actionUrl: string;
+  metadata: Record<string, unknown>;
+}
+
+/** Writes one row for each user of the audience, in one statement. */
+export async function notify(trx: Transaction<DB>, notification: NewNotification): Promise<void> {
+  await trx
+    .insertInto('soundcloud_notifications')
+    .columns(['org_id', 'user_id', 'title', 'message', 'type', 'action_url', 'metadata'])
+    .expression(
+      trx
+        .selectFrom(recipients(notification.orgId, notification.audience).as('recipient'))
+        .select([
+          sql<string>`${notification.orgId}::uuid`.as('org_id'),
+          'recipient.user_id',
+          sql<string>`${notification.title}::text`.as('title'),
+          sql<string>`${notification.message}::text`.as('message'),
+          sql<NewNotification['type']>`${notification.type}::public.soundcloud_notification_type`.as('type'),
+          sql<string>`${notification.actionUrl}::text`.as('action_url'),
+          sql<string>`${JSON.stringify(notification.metadata)}::jsonb`.as('metadata'),
+        ]),
+    )
+    .execute();
+}
+
+function recipients(orgId: string, audience: Audience) {
+  switch (audience.kind) {
+    case 'ops':
+      return sql<{ user_id: string }>`(select distinct user_id from public.soundcloud_user_roles
+        where org_id = ${orgId} and role in ('admin', 'moderator'))`;
+    case 'admins':
+      return sql<{ user_id: string }>`(select distinct user_id from public.soundcloud_user_roles
+        where org_id = ${orgId} and role = 'admin')`;
+    case 'user':
+      return sql<{ user_id: string }>`(select distinct user_id from public.soundcloud_user_roles
+        where org_id = ${orgId} and user_id = ${audience.userId})`;
+    case 'member':
+      return sql<{
+        user_id: string;
+      }>`(select user_id from private.users_of_member(${orgId}, ${audience.memberId}) as user_id)`;
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * Steps of lifecycles, taken once. A step is a row of `soundcloud_commands` with the id of the command that asked for
+ * it, or of the alarm that caused it. A repeated step (an activity tried again, a command sent on two ways) changes
+ * nothing and gives the first result.
+ */
+import { createHash } from 'node:crypto';
+import type { Transaction } from 'kysely';
+import type { DB } from './schema.js';
+
+export interface Step {
+  orgId: string;
+  /** Any text; command ids of the API are SHA-256 already and kept as they are. */
+  stepId: string;
+  workflowId: string;
+  /** Command or alarm, for the record. */
+  name: string;
+  payload?: unknown;
+}
+
+/** The id under which a step is stored: 64 hex digits. */
+export function storedStepId(stepId: string): string {
+  return /^[0-9a-f]{64}$/.test(stepId) ? stepId : createHash('sha256').update(stepId).digest('hex');
+}
+
+/**
+ * Runs `work` unless the step was taken before. Concurrent tries of one step wait for each other.
+ * @param work must do everything in `trx`; its result must be JSON.
+ */
+export async function takeStep<Result>(
+  trx: Transaction<DB>,
+  step: Step,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const id = storedStepId(step.stepId);
+  const claimed = await trx
+    .insertInto('soundcloud_commands')
+    .values({
+      id,
+      org_id: step.orgId,
+      workflow_id: step.workflowId,
+      name: step.name,
+      payload: JSON.stringify(step.payload ?? {}),
+      status: 'applied',
+    })
+    .onConflict((conflict) =>
+      conflict
+        .columns(['org_id', 'id'])
+        .doUpdateSet({ status: 'applied' })
+        .where('soundcloud_commands.status', '=', 'pending'),
+    )
+    .returning('id')
+    .executeTakeFirst();
+  if (claimed === undefined) return storedResult<Result>(trx, step.orgId, id);
+  const result = await work();
+  await trx
+    .updateTable('soundcloud_commands')
+    .set({ result: JSON.stringify({ value: result }), resolved_at: new Date() })
+    .where('org_id', '=', step.orgId)
+    .where('id', '=', id)
+    .execute();
+  return result;
+}
+
+/** Writes down that a step was refused, unless it has an outcome already. */
+export async function refuseStep(
+  trx: Transaction<DB>,
+  step: Step,
+  refusal: { code: string; reason: string },
+): Promise<void> {
+  const outcome = {
+    status: 'refused',
+    code: refusal.code,
+    reason: refusal.reason,
+    resolved_at: new Date(),
+    result: JSON.stringify({ value: refusal }),
+  };
+  await trx
+    .insertInto('soundcloud_commands')
+    .values({
+      id: storedStepId(step.stepId),
+      org_id: step.orgId,
+      workflow_id: step.workflowId,
+      name: step.name,
+      payload: JSON.stringify(step.payload ?? {}),
+      ...outcome,
+    })
+    .onConflict((conflict) =>
+      conflict
+        .columns(['org_id', 'id'])
+        .doUpdateSet(outcome)
+        .where('soundcloud_commands.status', '=', 'pending'),
+    )
+    .execute();
+}
+
+async function storedResult<Result>(trx: Transaction<DB>, orgId: string, id: string): Promise<Result> {
+  const row = await trx
+    .selectFrom('soundcloud_commands')
+    .select('result')
+    .where('org_id', '=', orgId)
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow();
+  return (row.result as unknown as { value: Result }).value;
+}
