@@ -234,7 +234,6 @@ export function targetingSettings(settings: OrgSettings): TargetingSettings {
   const { pacing } = settings;
   return {
     target_band_mode: settings.target_band_mode,
-    size_tier_thresholds: settings.size_tier_thresholds,
     adjacency_matrix: settings.adjacency_matrix,
     affinity_shared_subgenre: pacing.affinity_shared_subgenre,
     affinity_same_family: pacing.affinity_same_family,

@@ -6,7 +6,7 @@
  * Numerics are JavaScript numbers (the driver hands `numeric` columns over as text: convert them when loading).
  */
 import type { AdjacencyMatrix, GenreTag } from './genre.js';
-import type { SizeTier, TierThresholds } from './tiers.js';
+import type { SizeTier } from './tiers.js';
 
 export type TargetBandMode = 'balance' | 'size';
 
@@ -68,7 +68,6 @@ export interface TargetCandidate {
 /** The settings of the org the builder reads; `targetingSettings()` in settings.ts makes it from the org's settings. */
 export interface TargetingSettings {
   target_band_mode: TargetBandMode;
-  size_tier_thresholds: TierThresholds;
   adjacency_matrix: AdjacencyMatrix;
   /** Affinity of a shared subgenre, 0..1. */
   affinity_shared_subgenre: number;
