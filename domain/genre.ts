@@ -36,16 +36,13 @@ export interface GenreMatch {
   source: 'title' | 'tags' | 'genre';
 }
 
-export type GenreClassification =
-  | {
-      ok: true;
-      family: string;
-      /** Subgenres of the family, best match first. */
-      subgenres: string[];
-      /** Why: first the match that decided the family, then the others, also those of other families. */
-      matches: GenreMatch[];
-    }
-  | { ok: false; code: 'genre_unknown'; reason: string };
+export interface GenreClassification {
+  family: string;
+  /** Subgenres of the family, best match first. */
+  subgenres: string[];
+  /** Why: first the match that decided the family, then the others, also those of other families. */
+  matches: GenreMatch[];
+}
 
 interface Hit extends GenreMatch {
   id: string;
@@ -61,13 +58,20 @@ interface Hit extends GenreMatch {
  * swallows shorter ones inside it (`progressive house` is not also `house`); order_index, then name, then id break ties.
  * The best match decides the family; all matched subgenres of that family are named.
  * Hyphens, underscores and runs of space count as one space on both sides, so `hip-hop` finds `Hip Hop`.
+ * Null when nothing matches (reason `genre_unknown`: ops name the family when they approve).
  */
-export function classify(
-  title: string | null,
-  tags: string[],
-  genre: string | null,
-  subgenres: SubgenrePattern[],
-): GenreClassification {
+export function classify({
+  title,
+  tags,
+  genre,
+  subgenres,
+}: {
+  title: string | null;
+  tags: string[];
+  genre: string | null;
+  /** Active subgenres of active families, in any order. */
+  subgenres: SubgenrePattern[];
+}): GenreClassification | null {
   const texts: [GenreMatch['source'], string][] = [
     ['genre', genre ?? ''],
     ...tags.map((tag): [GenreMatch['source'], string] => ['tags', tag]),
@@ -83,27 +87,21 @@ export function classify(
     if (!inside || equal) taken.push(hit);
   }
   const best = taken[0];
-  if (best === undefined) {
-    return {
-      ok: false,
-      code: 'genre_unknown',
-      reason: 'No subgenre pattern matches the title, the tags or the genre. Name the family when approving.',
-    };
-  }
+  if (best === undefined) return null;
   const matches: GenreMatch[] = [];
   for (const { family, subgenre, pattern, source } of taken) {
     const known = matches.some((m) => m.family === family && m.subgenre === subgenre);
     if (!known) matches.push({ family, subgenre, pattern, source });
   }
   const own = matches.filter((match) => match.family === best.family);
-  return { ok: true, family: best.family, subgenres: own.map((match) => match.subgenre), matches };
+  return { family: best.family, subgenres: own.map((match) => match.subgenre), matches };
 }
 
 function hitsOf(subgenre: SubgenrePattern, texts: { source: GenreMatch['source']; text: string }[]): Hit[] {
   return subgenre.patterns.flatMap((pattern) => {
     const needle = plain(pattern);
     if (needle === '') return [];
-    // One more space on each side bounds the words; plain() has made everything else a space.
+    // Not \b, which knows no letters beyond ASCII and finds no border beside the & of r&b.
     const bounded = new RegExp(`(?<![\\p{L}\\p{N}])${escaped(needle)}(?![\\p{L}\\p{N}])`, 'gu');
     return texts.flatMap(({ source, text }, index) =>
       [...text.matchAll(bounded)].map((match) => ({
