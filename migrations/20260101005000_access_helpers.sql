@@ -58,9 +58,10 @@ as $$
   )
 $$;
 
--- The org of the API key in use, when the key holds the scope (`<resource>:read` or `<resource>:write`). The API has
--- verified the key and put org and scopes into the claims; no row without both.
-create function private.integrator_org_ids(_scope text) returns setof uuid
+-- The org of the API key in use, when the key holds a scope for the resource: `<resource>:read` to read,
+-- `<resource>:write` for both, because whoever writes a row is answered with it. The API has verified the key and put
+-- role, org and scopes into the claims; without them no row.
+create function private.integrator_org_ids(_resource text, _access text) returns setof uuid
 language sql stable parallel safe security definer
 set search_path = ''
 rows 1
@@ -69,7 +70,10 @@ as $$
   from (select nullif(pg_catalog.current_setting('request.jwt.claims', true), '')::jsonb) as token (claims)
   where claims ->> 'role' = 'spark_integrator'
     and pg_catalog.jsonb_typeof(claims -> 'scopes') = 'array'
-    and pg_catalog.jsonb_exists(claims -> 'scopes', _scope)
+    and (
+      pg_catalog.jsonb_exists(claims -> 'scopes', _resource || ':write')
+      or _access = 'read' and pg_catalog.jsonb_exists(claims -> 'scopes', _resource || ':read')
+    )
     and (claims ->> 'org_id')::uuid = coalesce(private.current_org(), (claims ->> 'org_id')::uuid)
 $$;
 
@@ -78,7 +82,7 @@ revoke execute on function
   private.org_ids_with_role(public.soundcloud_app_role[]),
   private.own_member_ids(),
   private.is_ops(uuid),
-  private.integrator_org_ids(text)
+  private.integrator_org_ids(text, text)
 from public;
 grant execute on function
   private.org_ids(),
@@ -86,4 +90,4 @@ grant execute on function
   private.own_member_ids(),
   private.is_ops(uuid)
 to authenticated;
-grant execute on function private.integrator_org_ids(text) to spark_integrator;
+grant execute on function private.integrator_org_ids(text, text) to spark_integrator;

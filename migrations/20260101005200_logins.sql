@@ -17,7 +17,7 @@ begin
     from auth.users login
     join public.soundcloud_members member on member.emails @> array[pg_catalog.lower(login.email)]
     where login.id = _user_id
-      and pg_catalog.lower(login.email) = pg_catalog.lower(_email)
+      and login.email = pg_catalog.lower(_email)
       and login.email_confirmed_at is not null
       and member.org_id = coalesce(private.current_org(), member.org_id)
     order by member.org_id
@@ -71,9 +71,44 @@ create trigger link_logins_on_emails after update of emails on public.soundcloud
   for each row when (new.emails <> '{}' and new.emails is distinct from old.emails)
   execute function private.link_logins_of_member();
 
+-- For the API: an admin takes a person into the org by e-mail, with a role. Logins are visible to nobody, so that this
+-- is the only way; it tells no more than whether a verified login has the e-mail.
+create function private.api_add_person(_org_id uuid, _email text, _role public.soundcloud_app_role) returns uuid
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+  _user_id uuid;
+begin
+  perform private.require_org(_org_id);
+  if not _org_id in (select private.org_ids_with_role('admin')) then
+    raise exception using errcode = '42501', message = 'Only an admin takes people into the org.';
+  end if;
+  select login.id into _user_id
+  from auth.users login
+  where login.email = pg_catalog.lower(pg_catalog.btrim(_email)) and login.email_confirmed_at is not null
+  order by login.created_at, login.id
+  limit 1;
+  if _user_id is null then
+    raise exception using
+      errcode = 'SPK01',
+      message = 'not_found',
+      detail = 'No verified login has this e-mail. Ask the person to sign in once, then try again.';
+  end if;
+  insert into public.memberships (org_id, user_id) values (_org_id, _user_id) on conflict do nothing;
+  insert into public.soundcloud_user_roles (org_id, user_id, role) values (_org_id, _user_id, _role)
+  on conflict do nothing;
+  return _user_id;
+end
+$$;
+
 revoke execute on function
   private.link_login(uuid, text),
+  private.api_add_person(uuid, text, public.soundcloud_app_role),
   private.make_member_login(uuid, uuid),
   private.link_logins_of_member()
 from public;
-grant execute on function private.link_login(uuid, text) to spark_api;
+grant execute on function
+  private.link_login(uuid, text),
+  private.api_add_person(uuid, text, public.soundcloud_app_role)
+to spark_api;

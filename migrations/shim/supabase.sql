@@ -48,7 +48,8 @@ create table auth.users (
   id uuid primary key default gen_random_uuid(),
   aud text default 'authenticated',
   role text default 'authenticated',
-  email text,
+  -- GoTrue stores e-mails in lower case; here nobody else would see to it.
+  email text check (email = lower(email)),
   email_confirmed_at timestamptz,
   last_sign_in_at timestamptz,
   raw_app_meta_data jsonb,
