@@ -44,12 +44,13 @@ export async function waitForLock(
   file: string,
   name: string,
   waiting: (holder: ProcessRecord) => void,
+  signal?: AbortSignal,
 ): Promise<FolderLock> {
   for (let told = false; ; told = true) {
     const result = tryLock(file, name);
     if ('lock' in result) return result.lock;
     if (!told) waiting(result.holder);
-    await delay(POLL_MS);
+    await delay(POLL_MS, undefined, { signal });
   }
 }
 

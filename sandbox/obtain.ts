@@ -11,6 +11,8 @@ export interface ObtainOptions {
   env?: NodeJS.ProcessEnv;
   cwd?: string;
   timeoutMs: number;
+  /** Ends the program and everything it started. */
+  signal?: AbortSignal | undefined;
   /** A line with the elapsed time is reported this often. */
   everyMs?: number;
 }
@@ -18,6 +20,7 @@ export interface ObtainOptions {
 /**
  * Runs a program to its end and reports the elapsed time while it runs.
  * @returns undefined on success, else why it failed (missing program, the end of its output, timeout).
+ * @throws the signal's reason when it was aborted.
  */
 export async function runWithProgress(
   program: string,
@@ -25,11 +28,14 @@ export async function runWithProgress(
   options: ObtainOptions,
 ): Promise<string | undefined> {
   const { label, report, timeoutMs, everyMs = 15_000 } = options;
+  options.signal?.throwIfAborted();
   const started = Date.now();
   const child = spawn(program, args, {
     env: options.env ?? process.env,
     cwd: options.cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
+    // A group of its own, so that compilers and the like it starts can be ended with it.
+    detached: true,
   });
   let output = '';
   const keep = (chunk: Buffer) => {
@@ -38,8 +44,9 @@ export async function runWithProgress(
   child.stdout.on('data', keep);
   child.stderr.on('data', keep);
   const ended = new AbortController();
-  const stop = () => child.kill('SIGKILL');
+  const stop = () => killGroup(child.pid);
   process.once('exit', stop);
+  options.signal?.addEventListener('abort', stop);
   const result = new Promise<string | undefined>((resolve) => {
     child.once('error', (error: NodeJS.ErrnoException) =>
       resolve(error.code === 'ENOENT' ? `${program} is not installed` : error.message),
@@ -64,9 +71,21 @@ export async function runWithProgress(
       await result;
       return `${program} did not finish within ${seconds(timeoutMs)}`;
     }
-    return await result;
+    const outcome = await result;
+    options.signal?.throwIfAborted();
+    return outcome;
   } finally {
     process.removeListener('exit', stop);
+    options.signal?.removeEventListener('abort', stop);
+  }
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 

@@ -31,3 +31,14 @@ export async function freePort(...wishes: (number | undefined)[]): Promise<numbe
     });
   });
 }
+
+/**
+ * A wished port, or another one unless it is fixed.
+ * @throws Error when a fixed port is taken.
+ */
+export async function portFor(wish: number | undefined, fixed = false): Promise<number> {
+  if (fixed && wish && !(await isPortFree(wish))) {
+    throw new Error(`Port ${wish} is taken by another program. End that program, or choose another port.`);
+  }
+  return freePort(wish);
+}

@@ -17,7 +17,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { logSize, logTail } from './log-tail.js';
-import { freePort } from './ports.js';
+import { portFor } from './ports.js';
 import {
   canReach,
   ownedFolder,
@@ -33,11 +33,15 @@ export interface PostgresOptions {
   folder: string;
   major?: PostgresMajor;
   /** Port to take when it is free. */
-  port?: number;
+  port?: number | undefined;
+  /** True takes that port or none: a restart under clients that know it. */
+  fixedPort?: boolean;
   /** False switches fsync off (tests): fast, and safe against killed processes, not against power loss. */
   durable?: boolean;
   /** Told what takes time. */
   report?: (message: string) => void;
+  /** Gives up and leaves nothing running. */
+  signal?: AbortSignal | undefined;
 }
 
 export interface PostgresServer {
@@ -62,8 +66,8 @@ const POLL_MS = 40;
  * @throws Error with the end of the server's log when it does not come up.
  */
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
-  const { report = () => {}, durable = true } = options;
-  mkdirSync(options.folder, { recursive: true, mode: 0o700 });
+  const { report = () => {}, durable = true, signal } = options;
+  mkdirSync(options.folder, { recursive: true, mode: 0o711 });
   const folder = realpathSync(options.folder);
   const binaries = postgresBinaries(options.major);
   const password = secret(path.join(folder, 'password'));
@@ -85,13 +89,14 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
 
   if (!existsSync(data)) {
     report('making the database folder');
-    await makeCluster(binaries, home, data, password, durable);
+    await makeCluster(binaries, home, data, password, durable, signal);
   }
 
   const deadline = Date.now() + READY_MS;
   let wished = options.port;
   for (;;) {
-    const port = await freePort(wished);
+    signal?.throwIfAborted();
+    const port = await portFor(wished, options.fixedPort);
     const logStart = logSize(logFile);
     const running = await spawnRecorded({
       name: 'postgres',
@@ -104,7 +109,9 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
       details: { port, durable },
       ...binaries.runAs,
     });
-    if (await untilReady(running, urlAt(port)('postgres'), deadline)) return server(running, port, false);
+    if (await untilReady(running, urlAt(port)('postgres'), deadline, signal))
+      return server(running, port, false);
+    signal?.throwIfAborted();
     const tail = logTail(logFile, 15, logStart);
     const again =
       // Somebody took the port between our look and the bind.
@@ -114,7 +121,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
     if (!again || Date.now() > deadline) {
       throw new Error(`PostgreSQL did not start. The end of its log (${logFile}):\n${tail}`);
     }
-    wished = undefined;
+    if (!options.fixedPort) wished = undefined;
     await delay(200);
   }
 
@@ -201,6 +208,7 @@ async function makeCluster(
   data: string,
   password: string,
   durable: boolean,
+  signal?: AbortSignal,
 ): Promise<void> {
   const fresh = `${data}.new`;
   rmSync(fresh, { recursive: true, force: true });
@@ -224,9 +232,10 @@ async function makeCluster(
         ...locale,
         ...(durable ? [] : ['--no-sync']),
       ],
-      { cwd: home, env: serverEnvironment(), ...binaries.runAs },
+      { cwd: home, env: serverEnvironment(), signal, ...binaries.runAs },
     );
   } catch (error) {
+    signal?.throwIfAborted();
     const { stderr } = error as { stderr?: string };
     throw new Error(`initdb could not make ${data}:\n${stderr?.trim() || (error as Error).message}`);
   } finally {
@@ -274,8 +283,13 @@ function findLeftover(recordFile: string, data: string): RunningProcess | undefi
     : undefined;
 }
 
-async function untilReady(running: RunningProcess, url: string, deadline: number): Promise<boolean> {
-  while (Date.now() < deadline) {
+async function untilReady(
+  running: RunningProcess,
+  url: string,
+  deadline: number,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  while (Date.now() < deadline && !signal?.aborted) {
     if (!running.alive()) return false;
     if (await answers(url, 5_000)) return true;
     await delay(POLL_MS);

@@ -21,7 +21,7 @@ const BUILD_MS = 40 * 60_000;
  * Path of a Temporal CLI that runs.
  * @throws Error naming every way that was tried, why it failed, and what the operator can do.
  */
-export async function temporalExecutable(report: Report): Promise<string> {
+export async function temporalExecutable(report: Report, signal?: AbortSignal): Promise<string> {
   const given = process.env.TEMPORAL_CLI_PATH;
   if (given) {
     const trouble = await whyNot(given);
@@ -41,20 +41,23 @@ export async function temporalExecutable(report: Report): Promise<string> {
   const cache = path.join(cacheFolder(), 'temporal-cli');
   const cached = await usableIn(cache);
   if (cached) return cached;
-  const lock = await waitForLock(path.join(cache, 'obtain.lock'), 'obtain temporal', ({ pid }) =>
-    report(`waiting for process ${pid}, which is obtaining the Temporal server`),
+  const lock = await waitForLock(
+    path.join(cache, 'obtain.lock'),
+    'obtain temporal',
+    ({ pid }) => report(`waiting for process ${pid}, which is obtaining the Temporal server`),
+    signal,
   );
   try {
-    return (await usableIn(cache)) ?? (await obtain(cache, tried, report));
+    return (await usableIn(cache)) ?? (await obtain(cache, tried, report, signal));
   } finally {
     lock.release();
   }
 }
 
-async function obtain(cache: string, tried: string[], report: Report): Promise<string> {
+async function obtain(cache: string, tried: string[], report: Report, signal?: AbortSignal): Promise<string> {
   report('downloading the Temporal server');
   const downloads = path.join(cache, 'sdk');
-  const download = await sdkDownload('dev-server', downloads, report);
+  const download = await sdkDownload('dev-server', downloads, report, signal);
   const downloaded = download ? undefined : await usableIn(cache);
   if (downloaded) return downloaded;
   tried.push(`the download by the Temporal SDK: ${download ?? 'left no program that runs here'}`);
@@ -67,6 +70,7 @@ async function obtain(cache: string, tried: string[], report: Report): Promise<s
     cwd: cache,
     env: { ...process.env, GOBIN: fresh, GOFLAGS: '', CGO_ENABLED: '0' },
     timeoutMs: BUILD_MS,
+    signal,
   });
   const trouble = built ?? (await whyNot(path.join(fresh, 'temporal')));
   if (!trouble) {
@@ -98,6 +102,7 @@ export async function sdkDownload(
   which: 'dev-server' | 'time-skipping',
   folder: string,
   report: Report,
+  signal?: AbortSignal,
 ): Promise<string | undefined> {
   mkdirSync(folder, { recursive: true });
   const program = fileURLToPath(new URL('./sdk-download.ts', import.meta.url));
@@ -107,6 +112,7 @@ export async function sdkDownload(
     report,
     cwd: root,
     timeoutMs: DOWNLOAD_MS,
+    signal,
   });
 }
 

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { logSize, logTail } from './log-tail.js';
 import type { Report } from './obtain.js';
-import { freePort } from './ports.js';
+import { portFor } from './ports.js';
 import { findRecorded, type RunningProcess, spawnRecorded } from './recorded-process.js';
 import { temporalExecutable } from './temporal-executable.js';
 
@@ -25,11 +25,15 @@ export interface TemporalOptions {
   /** Holds record, log and database file. Made when missing. */
   folder: string;
   /** Ports to take when they are free. */
-  port?: number;
-  uiPort?: number;
+  port?: number | undefined;
+  uiPort?: number | undefined;
+  /** True takes those ports or none: a restart under clients that know them. */
+  fixedPorts?: boolean;
   /** False keeps everything in memory and leaves the web UI out (tests). */
   persistent?: boolean;
   report?: Report;
+  /** Gives up and leaves nothing running. */
+  signal?: AbortSignal | undefined;
 }
 
 export interface TemporalServer {
@@ -53,7 +57,7 @@ const POLL_MS = 50;
  * @throws Error with the end of the server's log when it does not come up, or naming all ways to get the program.
  */
 export async function startTemporal(options: TemporalOptions): Promise<TemporalServer> {
-  const { persistent = true, report = () => {} } = options;
+  const { persistent = true, report = () => {}, signal } = options;
   mkdirSync(options.folder, { recursive: true, mode: 0o700 });
   const recordFile = path.join(options.folder, 'process.json');
   const logFile = path.join(options.folder, 'temporal.log');
@@ -67,12 +71,13 @@ export async function startTemporal(options: TemporalOptions): Promise<TemporalS
     await stopServer(leftover);
   }
 
-  const executable = await temporalExecutable(report);
+  const executable = await temporalExecutable(report, signal);
   const deadline = Date.now() + READY_MS;
-  let wished: { port?: number; uiPort?: number } = options;
+  let wished: Pick<TemporalOptions, 'port' | 'uiPort'> = options;
   for (;;) {
-    const port = await freePort(wished.port);
-    const uiPort = persistent ? await freePort(wished.uiPort) : 0;
+    signal?.throwIfAborted();
+    const port = await portFor(wished.port, options.fixedPorts);
+    const uiPort = persistent ? await portFor(wished.uiPort, options.fixedPorts) : 0;
     const logStart = logSize(logFile);
     const running = await spawnRecorded({
       name: 'temporal',
@@ -85,7 +90,9 @@ export async function startTemporal(options: TemporalOptions): Promise<TemporalS
       recordFile,
       details: { port, uiPort, persistent },
     });
-    if (await untilReady(running, port, uiPort, deadline)) return server(running, port, uiPort, false);
+    if (await untilReady(running, port, uiPort, deadline, signal))
+      return server(running, port, uiPort, false);
+    signal?.throwIfAborted();
     const tail = logTail(logFile, 15, logStart);
     // Somebody took a port between our look and the bind.
     if (
@@ -94,7 +101,8 @@ export async function startTemporal(options: TemporalOptions): Promise<TemporalS
     ) {
       throw new Error(`The Temporal server did not start. The end of its log (${logFile}):\n${tail}`);
     }
-    wished = {};
+    if (!options.fixedPorts) wished = {};
+    await delay(POLL_MS);
   }
 
   function server(running: RunningProcess, port: number, uiPort: number, adopted: boolean): TemporalServer {
@@ -144,8 +152,9 @@ async function untilReady(
   port: number,
   uiPort: number,
   deadline: number,
+  signal?: AbortSignal,
 ): Promise<boolean> {
-  while (Date.now() < deadline) {
+  while (Date.now() < deadline && !signal?.aborted) {
     if (!running.alive()) return false;
     if (
       (await accepts(port)) &&
