@@ -1,13 +1,13 @@
 /** The business clock as the database keeps it: one immutable row, read by every process. */
-import type { Kysely, Transaction } from 'kysely';
+
 import { type BusinessClock, businessClock } from '../domain/calendar.js';
-import type { DB } from './schema.js';
+import type { Queryable } from './client.js';
 
 /**
  * Reads `soundcloud_clock`.
  * @throws Error when the row is missing: the database was not migrated.
  */
-export async function readClock(db: Kysely<DB> | Transaction<DB>): Promise<BusinessClock> {
+export async function readClock(db: Queryable): Promise<BusinessClock> {
   const row = await db
     .selectFrom('soundcloud_clock')
     .select(['real_start', 'business_start', 'day_seconds'])

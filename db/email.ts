@@ -1,6 +1,7 @@
 /** Mails as rows: written with the change they tell of, rendered once, handed over by an activity later. */
-import { sql, type Transaction } from 'kysely';
-import type { DB } from './schema.js';
+import { sql } from 'kysely';
+import type { Trx } from './client.js';
+import { jsonb } from './json.js';
 
 export interface NewMail {
   orgId: string;
@@ -14,6 +15,8 @@ export interface NewMail {
   idempotencyKey: string;
   relatedType: 'submission' | 'inquiry' | 'complaint' | 'member' | 'campaign' | 'assignment' | 'notification';
   relatedId: string;
+  /** Set when the mail cannot be sent as it is (a broken template): it is kept as failed with this reason. */
+  failure?: string;
 }
 
 export interface StoredMail {
@@ -29,7 +32,7 @@ export interface StoredMail {
 }
 
 /** A template as stored; undefined when the org has none of that name or switched it off. */
-export async function activeTemplate(trx: Transaction<DB>, orgId: string, name: string) {
+export async function activeTemplate(trx: Trx, orgId: string, name: string) {
   return trx
     .selectFrom('soundcloud_email_templates')
     .select(['subject', 'body_html', 'body_text', 'variables'])
@@ -41,7 +44,7 @@ export async function activeTemplate(trx: Transaction<DB>, orgId: string, name: 
 
 /** Where a member reads mail, and the name to greet; undefined when the member has no address. */
 export async function memberAddress(
-  trx: Transaction<DB>,
+  trx: Trx,
   orgId: string,
   memberId: string,
 ): Promise<{ name: string; email: string } | undefined> {
@@ -56,7 +59,7 @@ export async function memberAddress(
 }
 
 /** Writes a mail to be sent. @returns its id, or null when this mail was written before. */
-export async function queueMail(trx: Transaction<DB>, mail: NewMail): Promise<string | null> {
+export async function queueMail(trx: Trx, mail: NewMail): Promise<string | null> {
   const row = await trx
     .insertInto('soundcloud_email_logs')
     .values({
@@ -64,11 +67,12 @@ export async function queueMail(trx: Transaction<DB>, mail: NewMail): Promise<st
       template_name: mail.template,
       recipient_email: mail.recipient,
       subject: mail.subject,
-      status: 'pending',
+      status: mail.failure === undefined ? 'pending' : 'failed',
+      error_message: mail.failure ?? null,
       related_object_type: mail.relatedType,
       related_object_id: mail.relatedId,
-      template_data: JSON.stringify(mail.variables),
-      metadata: JSON.stringify({ html: mail.html, text: mail.text }),
+      template_data: jsonb(mail.variables),
+      metadata: jsonb({ html: mail.html, text: mail.text }),
       idempotency_key: mail.idempotencyKey,
     })
     .onConflict((conflict) => conflict.columns(['org_id', 'idempotency_key']).doNothing())
@@ -79,7 +83,7 @@ export async function queueMail(trx: Transaction<DB>, mail: NewMail): Promise<st
 
 /** Ids of the mails about an object that nobody has handed over yet, oldest first. */
 export async function pendingMails(
-  trx: Transaction<DB>,
+  trx: Trx,
   orgId: string,
   relatedType: NewMail['relatedType'],
   relatedId: string,
@@ -97,11 +101,7 @@ export async function pendingMails(
   return rows.map((row) => row.id);
 }
 
-export async function loadMail(
-  trx: Transaction<DB>,
-  orgId: string,
-  id: string,
-): Promise<StoredMail | undefined> {
+export async function loadMail(trx: Trx, orgId: string, id: string): Promise<StoredMail | undefined> {
   const row = await trx
     .selectFrom('soundcloud_email_logs as mail')
     .select((select) => [
@@ -144,7 +144,7 @@ export async function loadMail(
 
 /** The provider took the mail: log row, mail event and the object's list of message ids, in one transaction. @param at business ms. */
 export async function markMailSent(
-  trx: Transaction<DB>,
+  trx: Trx,
   orgId: string,
   mail: StoredMail,
   messageId: string,
@@ -181,12 +181,7 @@ export async function markMailSent(
 }
 
 /** A mail that will not be sent. @param reason shown to ops; holds no address. */
-export async function markMailFailed(
-  trx: Transaction<DB>,
-  orgId: string,
-  id: string,
-  reason: string,
-): Promise<void> {
+export async function markMailFailed(trx: Trx, orgId: string, id: string, reason: string): Promise<void> {
   await trx
     .updateTable('soundcloud_email_logs')
     .set({ status: 'failed', error_message: reason })
@@ -198,7 +193,7 @@ export async function markMailFailed(
 
 /** Tells `soundcloud_automation_health` how a run went. @param at business ms. */
 export async function reportAutomation(
-  trx: Transaction<DB>,
+  trx: Trx,
   name: string,
   success: boolean,
   error: string | null,

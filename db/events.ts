@@ -1,7 +1,8 @@
 /** The outbox: events are written in the transaction that changes the state they tell of. */
-import type { Transaction } from 'kysely';
+
 import type { EventType, InternalEventType } from '../domain/events.js';
-import type { DB } from './schema.js';
+import type { Trx } from './client.js';
+import { jsonb } from './json.js';
 
 export interface NewEvent {
   orgId: string;
@@ -16,7 +17,7 @@ export interface NewEvent {
   dedupeKey: string;
 }
 
-export async function emitEvent(trx: Transaction<DB>, event: NewEvent): Promise<void> {
+export async function emitEvent(trx: Trx, event: NewEvent): Promise<void> {
   await trx
     .insertInto('soundcloud_events')
     .values({
@@ -24,7 +25,7 @@ export async function emitEvent(trx: Transaction<DB>, event: NewEvent): Promise<
       type: event.type,
       entity_type: event.entityType,
       entity_id: event.entityId,
-      data: JSON.stringify(event.data),
+      data: jsonb(event.data),
       occurred_at: new Date(event.occurredAt),
       dedupe_key: event.dedupeKey,
     })

@@ -1,6 +1,6 @@
 /** In-app notifications, written with the change they tell of. */
-import { sql, type Transaction } from 'kysely';
-import type { DB } from './schema.js';
+import { sql } from 'kysely';
+import type { Trx } from './client.js';
 
 export type Audience =
   | { kind: 'ops' }
@@ -17,13 +17,15 @@ export interface NewNotification {
   message: string;
   actionUrl: string;
   metadata: Record<string, unknown>;
+  /** The same key for the same user is written once. */
+  dedupeKey?: string;
 }
 
 /** Writes one row for each user of the audience, in one statement. */
-export async function notify(trx: Transaction<DB>, notification: NewNotification): Promise<void> {
+export async function notify(trx: Trx, notification: NewNotification): Promise<void> {
   await trx
     .insertInto('soundcloud_notifications')
-    .columns(['org_id', 'user_id', 'title', 'message', 'type', 'action_url', 'metadata'])
+    .columns(['org_id', 'user_id', 'title', 'message', 'type', 'action_url', 'metadata', 'dedupe_key'])
     .expression(
       trx
         .selectFrom(recipients(notification.orgId, notification.audience).as('recipient'))
@@ -35,8 +37,12 @@ export async function notify(trx: Transaction<DB>, notification: NewNotification
           sql<NewNotification['type']>`${notification.type}::public.soundcloud_notification_type`.as('type'),
           sql<string>`${notification.actionUrl}::text`.as('action_url'),
           sql<string>`${JSON.stringify(notification.metadata)}::jsonb`.as('metadata'),
+          sql<string | null>`${notification.dedupeKey ?? null}::text || ':' || recipient.user_id`.as(
+            'dedupe_key',
+          ),
         ]),
     )
+    .onConflict((conflict) => conflict.columns(['org_id', 'dedupe_key']).doNothing())
     .execute();
 }
 

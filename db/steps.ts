@@ -4,8 +4,9 @@
  * nothing and gives the first result.
  */
 import { createHash } from 'node:crypto';
-import type { Transaction } from 'kysely';
-import type { DB } from './schema.js';
+
+import type { Trx } from './client.js';
+import { jsonb } from './json.js';
 
 export interface Step {
   orgId: string;
@@ -26,11 +27,7 @@ export function storedStepId(stepId: string): string {
  * Runs `work` unless the step was taken before. Concurrent tries of one step wait for each other.
  * @param work must do everything in `trx`; its result must be JSON.
  */
-export async function takeStep<Result>(
-  trx: Transaction<DB>,
-  step: Step,
-  work: () => Promise<Result>,
-): Promise<Result> {
+export async function takeStep<Result>(trx: Trx, step: Step, work: () => Promise<Result>): Promise<Result> {
   const id = storedStepId(step.stepId);
   const claimed = await trx
     .insertInto('soundcloud_commands')
@@ -39,7 +36,7 @@ export async function takeStep<Result>(
       org_id: step.orgId,
       workflow_id: step.workflowId,
       name: step.name,
-      payload: JSON.stringify(step.payload ?? {}),
+      payload: jsonb(step.payload ?? {}),
       status: 'applied',
     })
     .onConflict((conflict) =>
@@ -54,7 +51,7 @@ export async function takeStep<Result>(
   const result = await work();
   await trx
     .updateTable('soundcloud_commands')
-    .set({ result: JSON.stringify({ value: result }), resolved_at: new Date() })
+    .set({ result: jsonb({ value: result }), resolved_at: new Date() })
     .where('org_id', '=', step.orgId)
     .where('id', '=', id)
     .execute();
@@ -63,7 +60,7 @@ export async function takeStep<Result>(
 
 /** Writes down that a step was refused, unless it has an outcome already. */
 export async function refuseStep(
-  trx: Transaction<DB>,
+  trx: Trx,
   step: Step,
   refusal: { code: string; reason: string },
 ): Promise<void> {
@@ -72,7 +69,7 @@ export async function refuseStep(
     code: refusal.code,
     reason: refusal.reason,
     resolved_at: new Date(),
-    result: JSON.stringify({ value: refusal }),
+    result: jsonb({ value: refusal }),
   };
   await trx
     .insertInto('soundcloud_commands')
@@ -81,7 +78,7 @@ export async function refuseStep(
       org_id: step.orgId,
       workflow_id: step.workflowId,
       name: step.name,
-      payload: JSON.stringify(step.payload ?? {}),
+      payload: jsonb(step.payload ?? {}),
       ...outcome,
     })
     .onConflict((conflict) =>
@@ -93,7 +90,7 @@ export async function refuseStep(
     .execute();
 }
 
-async function storedResult<Result>(trx: Transaction<DB>, orgId: string, id: string): Promise<Result> {
+async function storedResult<Result>(trx: Trx, orgId: string, id: string): Promise<Result> {
   const row = await trx
     .selectFrom('soundcloud_commands')
     .select('result')

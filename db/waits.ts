@@ -1,7 +1,7 @@
 /** `soundcloud_waits`: what every open lifecycle waits for. Inbox, metrics and doctor read it. */
-import type { Transaction } from 'kysely';
+
 import type { Wait } from '../domain/waiting.js';
-import type { DB } from './schema.js';
+import type { Trx } from './client.js';
 
 export interface WaitKey {
   orgId: string;
@@ -11,7 +11,7 @@ export interface WaitKey {
 }
 
 /** Writes the wait in the transaction that changes the state; null removes it. */
-export async function saveWait(trx: Transaction<DB>, key: WaitKey, wait: Wait | null): Promise<void> {
+export async function saveWait(trx: Trx, key: WaitKey, wait: Wait | null): Promise<void> {
   if (wait === null) return clearWait(trx, key.orgId, key.workflowId);
   const columns = {
     stage: wait.stage,
@@ -37,7 +37,7 @@ export async function saveWait(trx: Transaction<DB>, key: WaitKey, wait: Wait | 
     .execute();
 }
 
-export async function clearWait(trx: Transaction<DB>, orgId: string, workflowId: string): Promise<void> {
+export async function clearWait(trx: Trx, orgId: string, workflowId: string): Promise<void> {
   await trx
     .deleteFrom('soundcloud_waits')
     .where('org_id', '=', orgId)
@@ -46,11 +46,7 @@ export async function clearWait(trx: Transaction<DB>, orgId: string, workflowId:
 }
 
 /** The stored wait of a workflow; null when it waits for nothing. */
-export async function loadWait(
-  trx: Transaction<DB>,
-  orgId: string,
-  workflowId: string,
-): Promise<Wait | null> {
+export async function loadWait(trx: Trx, orgId: string, workflowId: string): Promise<Wait | null> {
   const row = await trx
     .selectFrom('soundcloud_waits')
     .selectAll()

@@ -1,5 +1,5 @@
 /**
- * A two-stage SLA clock (product.md, point 4): it warns at 75 %, is breached at 100 %, repeats the alarm daily, and
+ * A two-stage SLA clock (product.md, point 4): it warns at 75 % (a setting), is breached at 100 %, repeats the alarm daily, and
  * stands still while somebody else must act. Plain JSON, so that it travels in workflow state. Times are business ms.
  */
 import { DAY_MS } from './calendar.js';
@@ -7,6 +7,8 @@ import { DAY_MS } from './calendar.js';
 export interface SlaClock {
   /** Business milliseconds the promise allows. */
   limitMs: number;
+  /** Part of the limit after which the clock warns, 0..1. */
+  warnAt: number;
   /** Business milliseconds used up before `runningSince`. */
   elapsedMs: number;
   /** Business instant since which the clock runs; null while it is paused. */
@@ -21,8 +23,8 @@ export type SlaAlarm = { kind: 'warning' | 'breach'; at: number };
 export const SLA_WARNING_FRACTION = 0.75;
 
 /** A running clock. @param since business instant at which the promise was made. */
-export function startSla(limitMs: number, since: number): SlaClock {
-  return { limitMs, elapsedMs: 0, runningSince: since, warned: false, breaches: 0 };
+export function startSla(limitMs: number, since: number, warnAt = SLA_WARNING_FRACTION): SlaClock {
+  return { limitMs, warnAt, elapsedMs: 0, runningSince: since, warned: false, breaches: 0 };
 }
 
 export function elapsed(clock: SlaClock, now: number): number {
@@ -58,7 +60,7 @@ export function nextSlaAlarm(clock: SlaClock): SlaAlarm | null {
   const due = dueAt(clock);
   if (due === null) return null;
   if (!clock.warned && clock.breaches === 0) {
-    return { kind: 'warning', at: due - clock.limitMs * (1 - SLA_WARNING_FRACTION) };
+    return { kind: 'warning', at: due - clock.limitMs * (1 - clock.warnAt) };
   }
   return { kind: 'breach', at: due + clock.breaches * DAY_MS };
 }

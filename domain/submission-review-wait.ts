@@ -1,7 +1,7 @@
 /** What a submission review waits for, in words (lifecycles.md, "submissionReview"). */
 import { DAY_MS } from './calendar.js';
 import { dueAt, isPaused, remaining } from './sla.js';
-import { LIVE_LINK_CLOSE_DAYS, type ReviewState } from './submission-review.js';
+import type { ReviewState } from './submission-review.js';
 import type { Wait } from './waiting.js';
 
 /** The wait a state stands for; null when the review is over. @param now business ms. */
@@ -26,7 +26,8 @@ export function reviewWait(state: ReviewState, now: number): Wait | null {
         waitingOn: 'member',
         whoCanAct: 'the member who submitted (ops may still approve or reject)',
         howToAct: 'provideLiveLink with the public track URL, or withdraw',
-        dueAt: state.liveLink === null ? null : state.liveLink.askedAt + LIVE_LINK_CLOSE_DAYS * DAY_MS,
+        dueAt:
+          state.liveLink === null ? null : state.liveLink.askedAt + state.policy.liveLinkCloseDays * DAY_MS,
       };
     case 'queue':
       return {
@@ -56,8 +57,8 @@ export function reviewWait(state: ReviewState, now: number): Wait | null {
         waitingOn: 'ops',
         whoCanAct: state.ownerId === null ? 'an admin or moderator' : 'its owner, or any admin or moderator',
         howToAct: state.familyKnown
-          ? 'decide: approve, reject (10 words or more), pend or flag'
-          : 'decide: approve with a genre family, reject (10 words or more), pend or flag',
+          ? `decide: approve, reject (${state.policy.minRejectWords} words or more), pend or flag`
+          : `decide: approve with a genre family, reject (${state.policy.minRejectWords} words or more), pend or flag`,
       };
   }
 }

@@ -18,10 +18,19 @@ export type ReviewStage = 'decision' | 'live_link' | 'queue' | 'closed';
 export interface ReviewPolicy {
   decisionSlaHours: number;
   onBreach: 'escalate' | 'approve' | 'reject_refund';
+  /** Percent of the SLA after which the owner or ops are warned. */
+  warnPercent: number;
+  /** Hours after the question at which a member is reminded of the live link. */
+  liveLinkReminderHours: number[];
+  /** Days after the question at which a submission without live link is closed. */
+  liveLinkCloseDays: number;
+  minRejectWords: number;
 }
 
 /** Everything a review remembers; travels through continue-as-new and is what the query `state` shows. */
 export interface ReviewState {
+  /** The settings as they were when the review began; a later change concerns later reviews. */
+  policy: ReviewPolicy;
   stage: ReviewStage;
   status: SubmissionStatus;
   submittedAt: number;
@@ -77,18 +86,16 @@ export interface Transition {
 
 /** Who acts when nobody does: breach policies and deadlines. */
 export const SYSTEM_ACTOR = 'system';
-export const MIN_REJECT_WORDS = 10;
-export const LIVE_LINK_REMINDER_HOURS = [24, 72] as const;
-export const LIVE_LINK_CLOSE_DAYS = 7;
 export const PROVIDER_RETRY_HOURS = 0.5;
 
 /** A review as it starts: the SLA runs from the moment the member submitted. */
 export function beginReview(submittedAt: number, ownerId: string | null, policy: ReviewPolicy): ReviewState {
   return {
+    policy,
     stage: 'decision',
     status: 'new',
     submittedAt,
-    sla: startSla(policy.decisionSlaHours * HOUR_MS, submittedAt),
+    sla: startSla(policy.decisionSlaHours * HOUR_MS, submittedAt, policy.warnPercent / 100),
     familyKnown: false,
     provider: null,
     since: submittedAt,
@@ -138,10 +145,10 @@ function checkDecision(state: ReviewState, command: SubmissionCommand & { name: 
       'The member was asked for a live link. Approve or reject, or wait for the link.',
     );
   }
-  if (action === 'reject' && wordsIn(command.reason) < MIN_REJECT_WORDS) {
+  if (action === 'reject' && wordsIn(command.reason) < state.policy.minRejectWords) {
     return refuse(
       'reason_too_short',
-      `A rejection needs a reason of at least ${MIN_REJECT_WORDS} words; it goes into the mail to the member.`,
+      `A rejection needs a reason of at least ${state.policy.minRejectWords} words; it goes into the mail to the member.`,
     );
   }
   if (action === 'flag' && wordsIn(command.reason) === 0) {
@@ -249,7 +256,7 @@ function decide(
                 to: 'member',
                 kind: 'submission',
                 title: 'A live link is needed',
-                message: `Please send the public link of your track within ${LIVE_LINK_CLOSE_DAYS} days.`,
+                message: `Please send the public link of your track within ${state.policy.liveLinkCloseDays} days.`,
                 slack: false,
               }
             : null,
@@ -383,9 +390,9 @@ function stageAlarm(state: ReviewState): ReviewAlarm | null {
     case 'live_link': {
       if (state.liveLink === null) return null;
       const { askedAt, reminders } = state.liveLink;
-      const hours = LIVE_LINK_REMINDER_HOURS[reminders];
+      const hours = state.policy.liveLinkReminderHours[reminders];
       return hours === undefined
-        ? { kind: 'live_link_close', at: askedAt + LIVE_LINK_CLOSE_DAYS * DAY_MS }
+        ? { kind: 'live_link_close', at: askedAt + state.policy.liveLinkCloseDays * DAY_MS }
         : { kind: 'live_link_reminder', at: askedAt + hours * HOUR_MS };
     }
     case 'decision':
@@ -394,12 +401,7 @@ function stageAlarm(state: ReviewState): ReviewAlarm | null {
 }
 
 /** The transition an alarm causes. `proposal_expired` and `provider_retry` change no state of the submission. */
-export function raiseAlarm(
-  state: ReviewState,
-  alarm: ReviewAlarm,
-  policy: ReviewPolicy,
-  now: number,
-): Transition {
+export function raiseAlarm(state: ReviewState, alarm: ReviewAlarm, now: number): Transition {
   switch (alarm.kind) {
     case 'warning':
       return transition(
@@ -409,13 +411,13 @@ export function raiseAlarm(
             to: 'owner_or_ops',
             kind: 'warning',
             title: 'A submission is due soon',
-            message: `Three quarters of the ${policy.decisionSlaHours} h for a decision are used up. Approve, reject or ask for a link.`,
+            message: `${state.policy.warnPercent} % of the ${state.policy.decisionSlaHours} h for a decision are used up. Approve, reject or ask for a link.`,
             slack: false,
           },
         },
       );
     case 'breach':
-      return breach({ ...state, sla: raiseSlaAlarm(state.sla, 'breach') }, policy);
+      return breach({ ...state, sla: raiseSlaAlarm(state.sla, 'breach') });
     case 'live_link_reminder':
       return transition(
         {
@@ -429,7 +431,7 @@ export function raiseAlarm(
         state,
         now,
         SYSTEM_ACTOR,
-        `We asked for the public link of your track and waited ${LIVE_LINK_CLOSE_DAYS} days without an answer, so we closed this submission.`,
+        `We asked for the public link of your track and waited ${state.policy.liveLinkCloseDays} days without an answer, so we closed this submission.`,
         false,
       );
     case 'proposal_expired':
@@ -438,12 +440,12 @@ export function raiseAlarm(
   }
 }
 
-function breach(state: ReviewState, policy: ReviewPolicy): Transition {
+function breach(state: ReviewState): Transition {
   const event = {
     type: 'submission.breached' as const,
     data: {
       promise: 'decision',
-      hours: policy.decisionSlaHours,
+      hours: state.policy.decisionSlaHours,
       times: state.sla.breaches,
       due_at: iso(dueAt(state.sla)),
     },
@@ -452,7 +454,7 @@ function breach(state: ReviewState, policy: ReviewPolicy): Transition {
     to: 'admins',
     kind: 'error',
     title: 'A decision promise is broken',
-    message: `No decision within ${policy.decisionSlaHours} h${state.sla.breaches > 1 ? ` (alarm ${state.sla.breaches})` : ''}. Decide now: approve, reject or ask for a link.`,
+    message: `No decision within ${state.policy.decisionSlaHours} h${state.sla.breaches > 1 ? ` (alarm ${state.sla.breaches})` : ''}. Decide now: approve, reject or ask for a link.`,
     slack: true,
   };
   return transition(state, { event, notice });
@@ -462,9 +464,9 @@ function breach(state: ReviewState, policy: ReviewPolicy): Transition {
  * What the org's breach policy decides after the first breach, once the breach itself is on record; null to wait on.
  * An approval without a known genre family is impossible, so `approve` then waits for a person like `escalate`.
  */
-export function decideOnBreach(state: ReviewState, policy: ReviewPolicy, now: number): Transition | null {
+export function decideOnBreach(state: ReviewState, now: number): Transition | null {
   if (state.stage !== 'decision' || state.sla.breaches !== 1) return null;
-  if (policy.onBreach === 'approve' && state.familyKnown) {
+  if (state.policy.onBreach === 'approve' && state.familyKnown) {
     return approve(
       state,
       now,
@@ -473,8 +475,8 @@ export function decideOnBreach(state: ReviewState, policy: ReviewPolicy, now: nu
       'Approved automatically: no decision within the promised time.',
     );
   }
-  if (policy.onBreach === 'reject_refund') {
-    const reason = `We could not decide on your track within the promised ${policy.decisionSlaHours} hours. Your submission slot of this month is free again.`;
+  if (state.policy.onBreach === 'reject_refund') {
+    const reason = `We could not decide on your track within the promised ${state.policy.decisionSlaHours} hours. Your submission slot of this month is free again.`;
     return reject(state, now, SYSTEM_ACTOR, reason, true);
   }
   return null;

@@ -2,6 +2,7 @@
  * The public face of a submission review: ids, commands, signals, query. The API and the relay import this file;
  * names and ids are permanent.
  */
+
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type {
   SubmissionCommandInput,
@@ -9,6 +10,7 @@ import type {
   SubmissionRefusalCode,
 } from '../../domain/submission-commands.js';
 import type { ReviewState } from '../../domain/submission-review.js';
+import type { Outcome, RefusedSignal } from '../shared/commands.js';
 
 export const SUBMISSION_REVIEW_TYPE = 'submissionReviewWorkflow';
 
@@ -27,33 +29,21 @@ export interface SubmissionReviewInput {
 export interface SubmissionReviewCarried {
   state: ReviewState;
   /** The newest command ids with their outcomes, oldest first. */
-  outcomes: CommandOutcome[];
-  refused: Refusal[];
-}
-
-export interface CommandOutcome {
-  commandId: string;
-  applied: boolean;
-  code?: SubmissionRefusalCode;
-  reason?: string;
-}
-
-/** A command that came by Signal and could not be applied. */
-export interface Refusal {
-  command: string;
-  commandId: string;
-  code: SubmissionRefusalCode;
-  reason: string;
-  /** Business ms. */
-  at: number;
+  outcomes: Outcome<SubmissionRefusalCode>[];
+  refused: RefusedSignal<SubmissionRefusalCode>[];
+  /** Mails not handed over yet, by id of their log row. */
+  owedMails: string[];
+  /** How many steps without a command were taken; keeps their ids unique over runs. */
+  stepsTaken: number;
 }
 
 /** Answer to a command and to the query: what the review is now. */
 export interface SubmissionReviewView {
   submissionId: string;
-  state: ReviewState;
+  /** Null in the moment before the review has read its row. */
+  state: ReviewState | null;
   /** The newest refusals of Signals, oldest first. */
-  refused: Refusal[];
+  refused: RefusedSignal<SubmissionRefusalCode>[];
 }
 
 /** Each command is an Update and, under the same name, a Signal: the Temporal UI can send both. */

@@ -1,0 +1,39 @@
+/** How activities fail: business refusals end the step, provider trouble is tried again. */
+import { ApplicationFailure } from '@temporalio/common';
+import type { ProviderError } from '../providers/errors.js';
+import type { FailureType } from '../workflows/shared/failures.js';
+
+/** A row that must exist does not: trying again will not help. */
+export function notFound(message: string): ApplicationFailure {
+  return ApplicationFailure.create({ type: 'not_found' satisfies FailureType, message, nonRetryable: true });
+}
+
+/** How long to leave a provider alone whose credentials or plan an operator must mend first. */
+const OPERATOR_RETRY = '5 minutes';
+
+/**
+ * The failure an activity throws for a provider's error: final when the same request can never succeed, retried when
+ * the provider or an operator can mend it.
+ */
+export function providerFailure(error: ProviderError): ApplicationFailure {
+  switch (error.kind) {
+    case 'rejected':
+      return fail('rejected_by_provider', error, true);
+    case 'not_found':
+      return fail('not_found', error, true);
+    case 'unauthorized':
+      return ApplicationFailure.create({
+        type: 'provider_unavailable' satisfies FailureType,
+        message: error.message,
+        nextRetryDelay: OPERATOR_RETRY,
+      });
+    case 'rate_limited':
+    case 'unavailable':
+    case 'outcome_unknown':
+      return fail('provider_unavailable', error, false);
+  }
+}
+
+function fail(type: FailureType, error: ProviderError, nonRetryable: boolean): ApplicationFailure {
+  return ApplicationFailure.create({ type, message: error.message, nonRetryable });
+}

@@ -1,0 +1,95 @@
+/** Finds open rows whose workflow is missing or failed, and starts them again. */
+import { heartbeat } from '@temporalio/activity';
+import { sql } from 'kysely';
+import { type Db, withOrg } from '../db/client.js';
+import { notify } from '../db/notifications.js';
+
+export type LifecycleCondition = 'running' | 'missing' | 'failed' | 'ended';
+
+/** What the reconciler needs of the relay's room; given by the worker. */
+export interface LifecycleStarter {
+  lifecycleOf(entityType: string, orgId: string, entityId: string): { workflowId: string } | undefined;
+  inspect(workflowId: string): Promise<LifecycleCondition>;
+  startAgain(entityType: string, orgId: string, entityId: string): Promise<boolean>;
+}
+
+export interface ReconcilerReport {
+  checked: number;
+  running: number;
+  /** Started because no workflow was there. */
+  started: number;
+  /** Started again because the workflow had failed; admins were told. */
+  restarted: number;
+  /** Open rows whose workflow ended well: a defect, reported to admins. */
+  stranded: number;
+}
+
+interface OpenRow {
+  org_id: string;
+  entity_type: string;
+  entity_id: string;
+}
+
+const AT_ONCE = 10;
+
+export function createReconcilerActivities({ db, starter }: { db: Db; starter: LifecycleStarter }) {
+  return {
+    /** Goes through all open lifecycle rows of all orgs; imported history is not among them. */
+    async reconcile(): Promise<ReconcilerReport> {
+      const { rows } = await sql<OpenRow>`select * from private.reconcile_candidates()`.execute(db);
+      const report: ReconcilerReport = { checked: 0, running: 0, started: 0, restarted: 0, stranded: 0 };
+      for (let at = 0; at < rows.length; at += AT_ONCE) {
+        await Promise.all(rows.slice(at, at + AT_ONCE).map((row) => check(row, report)));
+        heartbeat(report);
+      }
+      return report;
+    },
+  };
+
+  async function check(row: OpenRow, report: ReconcilerReport): Promise<void> {
+    const lifecycle = starter.lifecycleOf(row.entity_type, row.org_id, row.entity_id);
+    if (lifecycle === undefined) return;
+    report.checked += 1;
+    switch (await starter.inspect(lifecycle.workflowId)) {
+      case 'running':
+        report.running += 1;
+        return;
+      case 'missing':
+        if (await starter.startAgain(row.entity_type, row.org_id, row.entity_id)) report.started += 1;
+        return;
+      case 'failed':
+        await starter.startAgain(row.entity_type, row.org_id, row.entity_id);
+        report.restarted += 1;
+        await tellAdmins(
+          row,
+          lifecycle.workflowId,
+          'failed and was started again',
+          'Look at the failed run in the Temporal UI.',
+        );
+        return;
+      case 'ended':
+        report.stranded += 1;
+        await tellAdmins(
+          row,
+          lifecycle.workflowId,
+          'has ended, but its row is open',
+          'Run `spark doctor`; it says how to repair the row.',
+        );
+    }
+  }
+
+  async function tellAdmins(row: OpenRow, workflowId: string, what: string, next: string): Promise<void> {
+    await withOrg(db, row.org_id, (trx) =>
+      notify(trx, {
+        orgId: row.org_id,
+        audience: { kind: 'admins' },
+        type: 'error',
+        title: 'A workflow needs a look',
+        message: `${workflowId} ${what}. ${next}`,
+        actionUrl: `/console/${row.entity_type}s/${row.entity_id}`,
+        metadata: { workflow_id: workflowId, what },
+        dedupeKey: `reconciler:${workflowId}:${what}`,
+      }),
+    );
+  }
+}

@@ -1,0 +1,389 @@
+/**
+ * Database activities of the submission review: one transaction each. Every step has an id; a repeated step changes
+ * nothing and returns what the first one returned.
+ */
+
+import { type Db, type Trx, withOrg } from '../db/client.js';
+import { readClock } from '../db/clock.js';
+import { pendingMails } from '../db/email.js';
+import { emitEvent } from '../db/events.js';
+import { familyExists, subgenrePatterns } from '../db/genres.js';
+import { type Audience, notify } from '../db/notifications.js';
+import { insertSubmissionProposal } from '../db/proposals.js';
+import { loadSettings } from '../db/settings.js';
+import { refuseStep, takeStep } from '../db/steps.js';
+import {
+  closeSubmission,
+  isOpsUser,
+  loadSubmission,
+  patchSubmission,
+  recordTrackFacts,
+  returnSubmissionSlot,
+  type SubmissionRow,
+} from '../db/submissions.js';
+import { clearWait, loadWait, saveWait } from '../db/waits.js';
+import { type BusinessClock, DAY_MS, HOUR_MS, toBusiness } from '../domain/calendar.js';
+import { classify } from '../domain/genre.js';
+import type { OrgSettings } from '../domain/settings.js';
+import type { SubmissionCommand, SubmissionRefusalCode } from '../domain/submission-commands.js';
+import {
+  beginReview,
+  type ReviewPolicy,
+  type ReviewState,
+  recordIntake,
+  type SubmissionStatus,
+  type Transition,
+} from '../domain/submission-review.js';
+import { reviewWait } from '../domain/submission-review-wait.js';
+import type { Wait } from '../domain/waiting.js';
+import { notFound } from './failures.js';
+import type { TrackDescription } from './soundcloud.js';
+import { queueSubmissionMail } from './submission-mails.js';
+import { buildForSubmission } from './targeting.js';
+
+export interface ReviewTarget {
+  orgId: string;
+  submissionId: string;
+  workflowId: string;
+}
+
+export type ReviewOpening =
+  | { closed: true; status: SubmissionStatus }
+  | {
+      closed: false;
+      /** "Artist – Title" or the track's URL: what summaries and details call it. */
+      label: string;
+      clock: BusinessClock;
+      timezone: string;
+      state: ReviewState;
+      /** False until SoundCloud was asked and the genre was classified. */
+      trackKnown: boolean;
+      /** Mails of this review that are written but not handed over. */
+      mails: string[];
+    };
+
+export type TransitionResult =
+  | { applied: true; mails: string[] }
+  | { applied: false; code: SubmissionRefusalCode; reason: string };
+
+const CONSOLE_PAGE = '/console/submissions/';
+
+export function createSubmissionActivities({ db }: { db: Db }) {
+  return {
+    /**
+     * Loads the submission and, the first time, promises a decision: confirmation mail, notification to ops, wait row.
+     * Resumes at the row's stage when the review was started again. @param realNow epoch ms of workflow time.
+     */
+    async openReview(input: ReviewTarget & { realNow: number }): Promise<ReviewOpening> {
+      const { orgId, submissionId, workflowId } = input;
+      return withOrg(db, orgId, async (trx) => {
+        const submission = await lockSubmission(trx, orgId, submissionId);
+        if (submission.closed_at !== null) return { closed: true, status: submission.status };
+        const clock = await readClock(trx);
+        const settings = await loadSettings(trx, orgId);
+        const now = toBusiness(clock, input.realNow);
+        const state = resume(submission, reviewPolicy(settings), await loadWait(trx, orgId, workflowId));
+        const step = { orgId, stepId: `open:${workflowId}`, workflowId, name: 'open' };
+        await takeStep(trx, step, async () => {
+          await queueSubmissionMail(trx, {
+            orgId,
+            template: 'submission_confirmation',
+            submission,
+            timezone: settings.timezone,
+            facts: { decision_due: new Date(state.submittedAt + settings.decision_sla_hours * HOUR_MS) },
+          });
+          await notify(trx, {
+            orgId,
+            audience: { kind: 'ops' },
+            type: 'submission',
+            title: 'New submission',
+            message: `${labelOf(submission)} waits for a decision.`,
+            actionUrl: `${CONSOLE_PAGE}${submissionId}`,
+            metadata: { submission_id: submissionId },
+          });
+          await saveWait(trx, waitKey(input), reviewWait(state, now));
+          return null;
+        });
+        return {
+          closed: false,
+          label: labelOf(submission),
+          clock,
+          timezone: settings.timezone,
+          state,
+          trackKnown: submission.track_urn !== null,
+          mails: await pendingMails(trx, orgId, 'submission', submissionId),
+        };
+      });
+    },
+
+    /** Writes what SoundCloud said of the track and its genre; a track that cannot be placed is flagged for ops. */
+    async recordTrack(
+      input: ReviewTarget & { found: TrackDescription; state: ReviewState; now: number },
+    ): Promise<{ familyKnown: boolean; flagged: boolean }> {
+      const { orgId, submissionId, found, state, now } = input;
+      return withOrg(db, orgId, async (trx) => {
+        const submission = await lockSubmission(trx, orgId, submissionId);
+        const track = found.outcome === 'found' ? found.track : null;
+        const genre =
+          track === null ? null : classify({ ...track, subgenres: await subgenrePatterns(trx, orgId) });
+        const familyKnown = submission.family !== null || genre !== null;
+        const next = recordIntake(state, { familyKnown, flagged: !familyKnown || track === null }, now);
+        const flagged = next.status === 'qa_flag' && state.status !== 'qa_flag';
+        await recordTrackFacts(trx, submission, { track, genre, flag: flagged ? flagReason(found) : null });
+        await saveWait(trx, waitKey(input), reviewWait(next, now));
+        return { familyKnown, flagged: !familyKnown || track === null };
+      });
+    },
+
+    /** SoundCloud does not answer: the wait shows it and the SLA stands still. */
+    async recordProviderPause(input: ReviewTarget & { wait: Wait | null }): Promise<void> {
+      await withOrg(db, input.orgId, (trx) => saveWait(trx, waitKey(input), input.wait));
+    },
+
+    /** One transition: columns, event, mail, notifications, wait and the command's outcome, or nothing of it. */
+    async recordTransition(input: ReviewTarget & TransitionRecord): Promise<TransitionResult> {
+      const { orgId, workflowId, command } = input;
+      return withOrg(db, orgId, async (trx) => {
+        const step = { orgId, stepId: input.stepId, workflowId, name: input.step, payload: command };
+        const refusal = command === null ? null : await refusalByFacts(trx, orgId, command);
+        if (refusal !== null) {
+          await refuseStep(trx, step, refusal);
+          return refusal;
+        }
+        return takeStep(trx, step, () => recordChange(trx, input));
+      });
+    },
+
+    /** Keeps the refusal of a command, so that whoever sent it can read why. */
+    async recordRefusal(
+      input: ReviewTarget & { command: SubmissionCommand; code: SubmissionRefusalCode; reason: string },
+    ): Promise<void> {
+      const { orgId, workflowId, command, code, reason } = input;
+      const step = { orgId, stepId: command.commandId, workflowId, name: command.name, payload: command };
+      await withOrg(db, orgId, (trx) => refuseStep(trx, step, { code, reason }));
+    },
+
+    /** Builds and stores the target proposal; the first one after an approval also tells the member. */
+    async buildSubmissionProposal(
+      input: ReviewTarget & { stepId: string; now: number },
+    ): Promise<{ proposalId: string; expiresAt: number; mails: string[] }> {
+      const { orgId, submissionId, workflowId, now } = input;
+      return withOrg(db, orgId, async (trx) =>
+        takeStep(trx, { orgId, stepId: input.stepId, workflowId, name: 'build_proposal' }, async () => {
+          const submission = await lockSubmission(trx, orgId, submissionId);
+          const settings = await loadSettings(trx, orgId);
+          const built = await buildForSubmission(trx, { orgId, submission, settings, now });
+          const expiresAt = now + settings.pacing.proposal_hours * HOUR_MS;
+          const proposalId = await insertSubmissionProposal(trx, {
+            orgId,
+            submissionId,
+            proposal: built.proposal,
+            reach: built.reach,
+            supportDate: built.supportDate,
+            createdAt: now,
+            expiresAt,
+          });
+          const mail = await queueSubmissionMail(trx, {
+            orgId,
+            template: 'submission_approved',
+            submission,
+            timezone: settings.timezone,
+            facts: {
+              expected_reach_min: built.reach.expected_reach_min,
+              expected_reach_max: built.reach.expected_reach_max,
+              support_date: built.supportDate,
+            },
+          });
+          return { proposalId, expiresAt, mails: mail === null ? [] : [mail] };
+        }),
+      );
+    },
+
+    /** The review's last transaction: the row is terminal, nothing waits any more. */
+    async closeReview(input: ReviewTarget & { now: number }): Promise<void> {
+      await withOrg(db, input.orgId, async (trx) => {
+        await closeSubmission(trx, input.orgId, input.submissionId, input.now);
+        await clearWait(trx, input.orgId, input.workflowId);
+      });
+    },
+  };
+}
+
+export interface TransitionRecord {
+  stepId: string;
+  /** The command or alarm, for the record. */
+  step: string;
+  command: SubmissionCommand | null;
+  change: Omit<Transition, 'next'>;
+  wait: Wait | null;
+  now: number;
+}
+
+async function recordChange(trx: Trx, input: ReviewTarget & TransitionRecord): Promise<TransitionResult> {
+  const { orgId, submissionId, change, now } = input;
+  const submission = await lockSubmission(trx, orgId, submissionId);
+  await patchSubmission(trx, orgId, submissionId, change.row);
+  if (change.returnsSlot) await returnSubmissionSlot(trx, orgId, submissionId, now);
+  if (change.event !== null) {
+    await emitEvent(trx, {
+      orgId,
+      type: change.event.type,
+      entityType: 'submission',
+      entityId: submissionId,
+      data: { submission_id: submissionId, ...change.event.data },
+      occurredAt: now,
+      dedupeKey: `${change.event.type}:${input.stepId}`,
+    });
+  }
+  const mail = change.mail === null ? null : await queueTransitionMail(trx, input, change.mail, submission);
+  if (change.notice !== null) {
+    const ownerId = change.row.owner_id === undefined ? submission.owner_id : change.row.owner_id;
+    await notify(trx, {
+      orgId,
+      audience: audienceOf(change.notice.to, submission, ownerId),
+      type: change.notice.kind,
+      title: change.notice.title,
+      message: `${labelOf(submission)}: ${change.notice.message}`,
+      actionUrl: `${CONSOLE_PAGE}${submissionId}`,
+      metadata: { submission_id: submissionId, step: input.step },
+    });
+  }
+  await saveWait(trx, waitKey(input), input.wait);
+  return { applied: true, mails: mail === null ? [] : [mail] };
+}
+
+async function queueTransitionMail(
+  trx: Trx,
+  input: ReviewTarget & TransitionRecord,
+  template: NonNullable<Transition['mail']>,
+  submission: SubmissionRow,
+): Promise<string | null> {
+  const { orgId, change } = input;
+  const { timezone } = await loadSettings(trx, orgId);
+  const mail = { orgId, template, submission, timezone };
+  if (template === 'submission_rejected') {
+    return queueSubmissionMail(trx, { ...mail, facts: { reason: change.row.reject_reason ?? '' } });
+  }
+  // Each reminder is a mail of its own; the step tells them apart.
+  const closesAt = input.wait?.dueAt ?? input.now;
+  return queueSubmissionMail(trx, {
+    ...mail,
+    facts: { closes_at: new Date(closesAt) },
+    occasion: input.stepId,
+  });
+}
+
+/** Rules that need rows: the family exists, the owner is ops. */
+async function refusalByFacts(
+  trx: Trx,
+  orgId: string,
+  command: SubmissionCommand,
+): Promise<{ applied: false; code: SubmissionRefusalCode; reason: string } | null> {
+  if (command.name === 'decide' && command.action === 'approve' && command.family !== undefined) {
+    if (await familyExists(trx, orgId, command.family)) return null;
+    const reason = `There is no active genre family "${command.family}". Choose one of the org's families.`;
+    return { applied: false, code: 'family_unknown', reason };
+  }
+  if (
+    command.name === 'assignOwner' &&
+    command.ownerId !== null &&
+    !(await isOpsUser(trx, orgId, command.ownerId))
+  ) {
+    return {
+      applied: false,
+      code: 'owner_not_ops',
+      reason: 'The owner must be an admin or moderator of this org.',
+    };
+  }
+  return null;
+}
+
+async function lockSubmission(trx: Trx, orgId: string, submissionId: string): Promise<SubmissionRow> {
+  const submission = await loadSubmission(trx, orgId, submissionId, { lock: true });
+  if (submission === undefined) throw notFound(`Submission ${submissionId} does not exist in org ${orgId}.`);
+  return submission;
+}
+
+function reviewPolicy(settings: OrgSettings): ReviewPolicy {
+  return {
+    decisionSlaHours: settings.decision_sla_hours,
+    onBreach: settings.on_breach,
+    warnPercent: settings.review.warn_percent,
+    liveLinkReminderHours: settings.review.live_link_reminder_hours,
+    liveLinkCloseDays: settings.review.live_link_close_days,
+    minRejectWords: settings.review.min_reject_words,
+  };
+}
+
+/** The state a row stands for, when a review starts or is started again after its workflow was lost. */
+function resume(submission: SubmissionRow, policy: ReviewPolicy, wait: Wait | null): ReviewState {
+  const fresh: ReviewState = {
+    ...beginReview(submission.submitted_at.getTime(), submission.owner_id, policy),
+    status: submission.status,
+    familyKnown: submission.family !== null,
+    decidedAt: submission.decided_at?.getTime() ?? null,
+  };
+  if (submission.status === 'rejected') return { ...fresh, stage: 'closed' };
+  if (submission.status === 'approved')
+    return { ...fresh, stage: 'queue', since: fresh.decidedAt ?? fresh.since };
+  if (wait === null) return fresh;
+  const breached = wait.breached ? { warned: true, breaches: 1 } : {};
+  const limit = fresh.sla.limitMs;
+  const sla = wait.paused
+    ? { ...fresh.sla, ...breached, elapsedMs: limit - (wait.remainingMs ?? limit), runningSince: null }
+    : { ...fresh.sla, ...breached, ...(wait.dueAt !== null && { runningSince: wait.dueAt - limit }) };
+  if (wait.stage === 'live_link') {
+    const asked = wait.dueAt === null ? wait.since : wait.dueAt - policy.liveLinkCloseDays * DAY_MS;
+    return {
+      ...fresh,
+      stage: 'live_link',
+      since: wait.since,
+      sla,
+      liveLink: { askedAt: asked, reminders: 0 },
+    };
+  }
+  const provider = wait.waitingOn === 'provider' ? { downSince: wait.since, triedAt: wait.since } : null;
+  return { ...fresh, since: wait.since, sla, provider };
+}
+
+function flagReason(found: TrackDescription): string {
+  switch (found.outcome) {
+    case 'not_found':
+      return 'track_not_found';
+    case 'not_a_track':
+      return 'not_a_track';
+    case 'found':
+    case 'not_configured':
+      return 'genre_unknown';
+  }
+}
+
+function audienceOf(
+  to: NonNullable<Transition['notice']>['to'],
+  submission: SubmissionRow,
+  ownerId: string | null,
+): Audience {
+  switch (to) {
+    case 'admins':
+      return { kind: 'admins' };
+    case 'member':
+      return { kind: 'member', memberId: submission.member_id };
+    case 'owner_or_ops':
+      return ownerId === null ? { kind: 'ops' } : { kind: 'user', userId: ownerId };
+  }
+}
+
+function labelOf(submission: SubmissionRow): string {
+  const { artist_name: artist, track_name: title, track_url: url } = submission;
+  const label = artist && title ? `${artist} – ${title}` : (title ?? url.replace(/^https:\/\//, ''));
+  return label.slice(0, 200);
+}
+
+function waitKey(target: ReviewTarget) {
+  return {
+    orgId: target.orgId,
+    workflowId: target.workflowId,
+    entityType: 'submission',
+    entityId: target.submissionId,
+  };
+}

@@ -1,0 +1,53 @@
+/** Builds the target proposal of a submission from the facts of the moment. */
+import type { Trx } from '../db/client.js';
+import type { ReachPlan } from '../db/proposals.js';
+import type { SubmissionRow } from '../db/submissions.js';
+import { draftedQueueDates, loadCandidates, loadTargetTrack, spendableBalance } from '../db/targeting.js';
+import { dateOf } from '../domain/calendar.js';
+import { nextQueueDate } from '../domain/queue-dates.js';
+import { type OrgSettings, targetingSettings } from '../domain/settings.js';
+import { buildProposal } from '../domain/targeting.js';
+import type { Proposal } from '../domain/targeting-types.js';
+
+/**
+ * The proposal for an approved submission (rules.md, "Target builder"): the budget is what the member can spend now,
+ * the target reach what that buys. @param now business ms.
+ */
+export async function buildForSubmission(
+  trx: Trx,
+  input: { orgId: string; submission: SubmissionRow; settings: OrgSettings; now: number },
+): Promise<{ proposal: Proposal; reach: ReachPlan; supportDate: string }> {
+  const { orgId, submission, settings, now } = input;
+  const { timezone, pacing } = settings;
+  const today = dateOf(now, timezone);
+  const drafted = await draftedQueueDates(trx, orgId, today);
+  const supportDate = nextQueueDate(now, timezone, settings.queue_hours.generate_at, drafted);
+  const track = await loadTargetTrack(trx, orgId, submission);
+  const budget = submission.member_id === null ? 0 : await spendableBalance(trx, orgId, submission.member_id);
+  const candidates = await loadCandidates(trx, {
+    orgId,
+    trackUrl: submission.track_url,
+    artistHandles: track.handles,
+    memberId: submission.member_id,
+    now,
+    supportDate,
+    timezone,
+    reliabilityDays: pacing.reliability_days,
+  });
+  const proposal = buildProposal({
+    track,
+    candidates,
+    settings: targetingSettings(settings),
+    now,
+    support_date: supportDate,
+    budget,
+    target_reach: settings.reach_per_credit * budget,
+  });
+  const planned = proposal.total_capacity;
+  const reach = {
+    expected_reach_planned: planned,
+    expected_reach_min: Math.floor((planned * pacing.reach_min_percent) / 100),
+    expected_reach_max: Math.ceil((planned * pacing.reach_max_percent) / 100),
+  };
+  return { proposal, reach, supportDate };
+}

@@ -1,0 +1,23 @@
+/** How every process of ours reaches Temporal. */
+import { Client, Connection } from '@temporalio/client';
+import type { DataConverter } from '@temporalio/common';
+import type { Config } from './config.js';
+import { createPayloadCodec } from './payload-codec.js';
+
+/** Payload conversion, encrypted when SPARK_PAYLOAD_KEY is set. API, worker and CLI must agree on it. */
+export function dataConverter(config: Pick<Config, 'SPARK_PAYLOAD_KEY'>): DataConverter {
+  return config.SPARK_PAYLOAD_KEY === undefined
+    ? {}
+    : { payloadCodecs: [createPayloadCodec(config.SPARK_PAYLOAD_KEY)] };
+}
+
+/** A client that connects with its first call, so that a process can start while Temporal is away. */
+export function createTemporalClient(config: Config): { client: Client; connection: Connection } {
+  const connection = Connection.lazy({ address: config.TEMPORAL_ADDRESS });
+  const client = new Client({
+    connection,
+    namespace: config.TEMPORAL_NAMESPACE,
+    dataConverter: dataConverter(config),
+  });
+  return { client, connection };
+}

@@ -1,0 +1,177 @@
+/**
+ * Composition root of the worker: config → pools → providers → activities → workers, relay and schedules. Runs until
+ * SIGTERM or SIGINT, then finishes what it has begun.
+ */
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { Client } from '@temporalio/client';
+import {
+  DefaultLogger,
+  NativeConnection,
+  Runtime,
+  Worker,
+  type WorkerOptions,
+  type WorkflowBundleOption,
+} from '@temporalio/worker';
+import { createActivities } from './activities/index.js';
+import { type Config, readConfig, required } from './config/config.js';
+import { createLogger, type Logger } from './config/log.js';
+import { createTemporalClient, dataConverter } from './config/temporal.js';
+import { createDatabase, type Db } from './db/client.js';
+import { readClock } from './db/clock.js';
+import { createTakeRequestLeave } from './db/rate-buckets.js';
+import { compression } from './domain/calendar.js';
+import { startRelay } from './outbox/relay.js';
+import { ensureSchedules } from './outbox/schedules.js';
+import { ensureSearchAttributes } from './outbox/search-attributes.js';
+import { createStarter } from './outbox/starter.js';
+import { createResendClient } from './providers/email/resend-client.js';
+import { createSlackClient } from './providers/slack/webhook-client.js';
+import { createSoundCloudClient } from './providers/soundcloud/http-client.js';
+
+/** Time for running activities to finish when the worker is told to stop. */
+const SHUTDOWN_GRACE = '10 seconds';
+/** SoundCloud publishes no number; this keeps one installation far below what is known to be refused. */
+const SOUNDCLOUD_REQUESTS_PER_SECOND = 10;
+
+export interface RunningWorker {
+  /** Stops relay and workers, lets running activities finish, closes the pools. */
+  stop(): Promise<void>;
+  /** Settles when the worker has ended; rejects when it ended by itself with an error. */
+  ended: Promise<void>;
+}
+
+/** Starts everything the worker process does. @throws Error when the database is not migrated or Temporal is away. */
+export async function startWorker(config: Config, log: Logger): Promise<RunningWorker> {
+  const databaseUrl = required(config, 'SPARK_WORKER_DATABASE_URL');
+  const db = createDatabase(databaseUrl, {
+    max: 20,
+    applicationName: 'artist-spark-worker',
+    onIdleError: (error) => log.warn({ err: error }, 'an idle database connection broke'),
+  });
+  const { client, connection: clientConnection } = createTemporalClient(config);
+  const connection = await NativeConnection.connect({ address: config.TEMPORAL_ADDRESS });
+  const taskQueue = config.SPARK_TASK_QUEUE;
+  const starter = createStarter(client, taskQueue);
+  const activities = createActivities({
+    db,
+    ...(await createProviders(config, db)),
+    mailFrom: config.MAIL_FROM,
+    starter,
+  });
+
+  await ensureSearchAttributes(client.connection, config.TEMPORAL_NAMESPACE);
+  await ensureSchedules(client as Client, taskQueue);
+
+  const common = {
+    connection,
+    namespace: config.TEMPORAL_NAMESPACE,
+    dataConverter: dataConverter(config),
+    shutdownGraceTime: SHUTDOWN_GRACE,
+  } satisfies Partial<WorkerOptions>;
+  const workers = await Promise.all([
+    Worker.create({
+      ...common,
+      taskQueue,
+      ...(await workflowCode()),
+      activities: activities.database,
+      maxConcurrentActivityTaskExecutions: 40,
+    }),
+    // Activity-only queues, one per system outside, so that a slow one holds nobody else up.
+    Worker.create({
+      ...common,
+      taskQueue: `${taskQueue}-soundcloud`,
+      activities: activities.soundcloud,
+      maxConcurrentActivityTaskExecutions: 20,
+    }),
+    Worker.create({
+      ...common,
+      taskQueue: `${taskQueue}-email`,
+      activities: activities.email,
+      maxConcurrentActivityTaskExecutions: 20,
+    }),
+    Worker.create({
+      ...common,
+      taskQueue: `${taskQueue}-webhooks`,
+      activities: activities.webhooks,
+      maxConcurrentActivityTaskExecutions: 20,
+    }),
+  ]);
+  const relay = startRelay({ db, databaseUrl, starter, log });
+  const running = workers.map((worker) => worker.run());
+  const ended = Promise.all(running).then(() => {});
+
+  return {
+    ended,
+    async stop() {
+      await relay.stop();
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+      await ended.catch(() => {});
+      await connection.close();
+      await clientConnection.close();
+      await db.destroy();
+    },
+  };
+}
+
+/** Provider clients, with limits scaled to the length of the business day (never below the real ones). */
+async function createProviders(config: Config, db: Db) {
+  const faster = compression(await readClock(db));
+  const leave = (key: string, perSecond: number) =>
+    createTakeRequestLeave(db, {
+      key,
+      capacity: Math.max(1, perSecond * faster),
+      refillPerSecond: perSecond * faster,
+    });
+  return {
+    soundcloud: createSoundCloudClient({
+      apiUrl: config.SOUNDCLOUD_API_URL,
+      tokenUrl: config.SOUNDCLOUD_TOKEN_URL,
+      shortLinkUrl: config.SOUNDCLOUD_SHORT_LINK_URL,
+      clientId: config.SOUNDCLOUD_CLIENT_ID,
+      clientSecret: config.SOUNDCLOUD_CLIENT_SECRET,
+      takeLeave: leave('soundcloud', SOUNDCLOUD_REQUESTS_PER_SECOND),
+    }),
+    email: createResendClient({
+      baseUrl: config.RESEND_BASE_URL,
+      apiKey: config.RESEND_API_KEY,
+      takeLeave: leave('resend', config.RESEND_REQUESTS_PER_SECOND),
+    }),
+    slack: createSlackClient({ extraOrigins: config.SLACK_EXTRA_ORIGINS }),
+  };
+}
+
+/** A bundle built beforehand where there is one (it saves seconds at each start), else built now from the sources. */
+async function workflowCode(): Promise<{ workflowBundle: WorkflowBundleOption } | { workflowsPath: string }> {
+  const prebuilt = process.env.SPARK_WORKFLOW_BUNDLE;
+  if (prebuilt !== undefined) return { workflowBundle: { code: await readFile(prebuilt, 'utf8') } };
+  return { workflowsPath: fileURLToPath(new URL('./workflows/index.ts', import.meta.url)) };
+}
+
+async function main(): Promise<void> {
+  const config = readConfig(process.env);
+  const log = createLogger('worker', config.LOG_LEVEL);
+  Runtime.install({
+    logger: new DefaultLogger('WARN', (entry) => log.warn({ temporal: entry.meta }, entry.message)),
+    shutdownSignals: [],
+  });
+  const worker = await startWorker(config, log);
+  log.info('worker ready');
+  const stop = () => {
+    log.info('worker stops');
+    worker.stop().catch((error) => {
+      log.error({ err: error }, 'the worker did not stop cleanly');
+      process.exitCode = 1;
+    });
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+  await worker.ended;
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  main().catch((error) => {
+    createLogger('worker', 'info').fatal({ err: error }, 'the worker cannot run');
+    process.exit(1);
+  });
+}

@@ -1,0 +1,4 @@
+/** The only entry of the workflow bundle: workflow functions, nothing else. Their names are permanent. */
+
+export { reconcilerWorkflow } from './reconciler/workflow.js';
+export { submissionReviewWorkflow } from './submission-review/workflow.js';

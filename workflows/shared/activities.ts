@@ -1,0 +1,79 @@
+/**
+ * Activity proxies, grouped by how a failed call may be repeated. Made inside a workflow, because the task queues
+ * carry the prefix of the queue the workflow runs on.
+ */
+import { ActivityCancellationType, proxyActivities, workflowInfo } from '@temporalio/workflow';
+import type { Activities } from '../../activities/index.js';
+import { FINAL_FAILURES } from './failures.js';
+
+const final = [...FINAL_FAILURES];
+
+/**
+ * One transaction each, idempotent by step id: repeated for as long as the database is away, since nothing of a
+ * lifecycle may be lost. Cancellation waits for the running transaction, so its outcome is known.
+ */
+export function databaseActivities() {
+  return proxyActivities<Activities>({
+    startToCloseTimeout: '30 seconds',
+    retry: {
+      initialInterval: '500 milliseconds',
+      backoffCoefficient: 2,
+      maximumInterval: '15 seconds',
+      nonRetryableErrorTypes: final,
+    },
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  });
+}
+
+/**
+ * Reads from SoundCloud: harmless to repeat, but the lifecycle must learn soon that the provider is down (it pauses the
+ * SLA), so only a few tries; the workflow comes back on a durable timer.
+ */
+export function soundCloudActivities() {
+  return proxyActivities<Pick<Activities, 'describeTrack'>>({
+    taskQueue: `${workflowInfo().taskQueue}-soundcloud`,
+    startToCloseTimeout: '30 seconds',
+    scheduleToCloseTimeout: '2 minutes',
+    retry: {
+      initialInterval: '1 second',
+      backoffCoefficient: 2,
+      maximumAttempts: 3,
+      nonRetryableErrorTypes: final,
+    },
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+  });
+}
+
+/**
+ * Mails carry an idempotency key that the provider keeps for 24 h: repeated for 23 h, never longer, because a later
+ * repeat could reach the recipient twice. Cancelled only to continue as new; the next run sends the same key.
+ */
+export function emailActivities() {
+  return proxyActivities<Pick<Activities, 'deliverMail'>>({
+    taskQueue: `${workflowInfo().taskQueue}-email`,
+    startToCloseTimeout: '30 seconds',
+    scheduleToCloseTimeout: '23 hours',
+    retry: {
+      initialInterval: '1 second',
+      backoffCoefficient: 2,
+      maximumInterval: '5 minutes',
+      nonRetryableErrorTypes: final,
+    },
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+  });
+}
+
+/** A Slack message is a courtesy: a few tries, and its failure never holds a lifecycle up. */
+export function slackActivities() {
+  return proxyActivities<Pick<Activities, 'postToSlack'>>({
+    taskQueue: `${workflowInfo().taskQueue}-webhooks`,
+    startToCloseTimeout: '20 seconds',
+    retry: {
+      initialInterval: '2 seconds',
+      backoffCoefficient: 3,
+      maximumAttempts: 4,
+      nonRetryableErrorTypes: final,
+    },
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+  });
+}

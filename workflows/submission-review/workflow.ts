@@ -1,0 +1,231 @@
+/**
+ * Submission review: from a new submission to approved (and waiting for its queue), rejected or withdrawn
+ * (lifecycles.md). The rules are in domain/submission-review.ts; here is only the order of things and the waiting.
+ */
+import {
+  ActivityFailure,
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import {
+  readSubmissionCommand,
+  type SubmissionCommand,
+  type SubmissionRefusalCode,
+} from '../../domain/submission-commands.js';
+import {
+  applyCommand,
+  checkCommand,
+  decideOnBreach,
+  nextAlarm,
+  pauseForProvider,
+  type ReviewAlarm,
+  type ReviewState,
+  raiseAlarm,
+  recordIntake,
+  type Transition,
+} from '../../domain/submission-review.js';
+import { reviewWait } from '../../domain/submission-review-wait.js';
+import { databaseActivities, soundCloudActivities } from '../shared/activities.js';
+import { receiveCommands } from '../shared/commands.js';
+import { createCourier } from '../shared/courier.js';
+import { createWaiting } from '../shared/waiting.js';
+import {
+  SUBMISSION_COMMAND_NAMES,
+  type SubmissionReviewCarried,
+  type SubmissionReviewInput,
+  type SubmissionReviewView,
+  submissionReviewState,
+} from './contract.js';
+
+/** The lifecycle of one submission; its id is built by `submissionReviewId`. Safe to start twice: a closed row ends it at once. */
+export async function submissionReviewWorkflow(input: SubmissionReviewInput): Promise<void> {
+  const { orgId, submissionId, carried } = input;
+  const { workflowId } = workflowInfo();
+  const target = { orgId, submissionId, workflowId };
+  let state: ReviewState | undefined = carried?.state;
+  let businessNow = () => state?.submittedAt ?? 0;
+
+  const inbox = receiveCommands<SubmissionCommand, SubmissionReviewView, SubmissionRefusalCode>(
+    SUBMISSION_COMMAND_NAMES,
+    {
+      read: readSubmissionCommand,
+      check: (command) => (state === undefined ? { ok: true } : checkCommand(state, command)),
+      view,
+      now: () => businessNow(),
+      carried,
+    },
+  );
+  setHandler(submissionReviewState, view);
+
+  const db = databaseActivities();
+  const opening = await db.openReview.executeWithOptions({ summary: submissionId }, [
+    { ...target, realNow: Date.now() },
+  ]);
+  if (opening.closed) return refuseTheRest(opening.status);
+  const { label } = opening;
+  const waiting = createWaiting(opening.clock, opening.timezone, label);
+  const courier = createCourier(orgId, label, carried?.owedMails ?? []);
+  businessNow = waiting.now;
+  let review: ReviewState = carried?.state ?? opening.state;
+  let stepsTaken = carried?.stepsTaken ?? 0;
+  state = review;
+  courier.mail(opening.mails, `confirmation: ${label}`);
+  announce();
+
+  // 1. Read the track, classify its genre.
+  if (carried === undefined && !opening.trackKnown) await readTrack();
+
+  // 2. Ops decide within the SLA; the member may owe a live link. 3. Approved: keep a fresh target proposal.
+  // 4. Wait for the queue.
+  while (isOpen()) {
+    if (review.stage === 'queue' && review.proposalExpiresAt === null) await buildProposal();
+    else await untilSomethingHappens();
+    if (workflowInfo().continueAsNewSuggested && isOpen()) await carryOn();
+  }
+
+  // 5. Everything said and sent: close the row.
+  await courier.done();
+  await db.closeReview.executeWithOptions({ summary: label }, [{ ...target, now: waiting.now() }]);
+  await refuseTheRest(review.status);
+
+  function isOpen() {
+    return review.stage !== 'closed';
+  }
+
+  async function untilSomethingHappens() {
+    const alarm = nextAlarm(review);
+    const acted = await waiting.until(
+      inbox.hasWork,
+      alarm?.at ?? null,
+      alarm === null ? label : `${alarm.kind}: ${label}`,
+    );
+    const command = inbox.next();
+    if (command !== undefined) await handle(command);
+    else if (!acted && alarm !== null) await ring(alarm);
+  }
+
+  async function handle(command: SubmissionCommand) {
+    const check = checkCommand(review, command);
+    if (!check.ok) return refuse(command, check.code, check.reason);
+    const refusal = await take(
+      applyCommand(review, command, waiting.now()),
+      command.name,
+      command.commandId,
+      command,
+    );
+    inbox.settle(command, refusal ?? { applied: true });
+  }
+
+  async function refuse(command: SubmissionCommand, code: SubmissionRefusalCode, reason: string) {
+    await db.recordRefusal.executeWithOptions({ summary: `refused: ${command.name}` }, [
+      { ...target, command, code, reason },
+    ]);
+    inbox.settle(command, { applied: false, code, reason });
+  }
+
+  /** Answers what came too late, until no handler is left waiting. */
+  async function refuseTheRest(status: string) {
+    do {
+      for (let command = inbox.next(); command !== undefined; command = inbox.next()) {
+        await refuse(command, 'submission_closed', `This submission is closed (${status}).`);
+      }
+      await condition(() => allHandlersFinished() || inbox.hasWork());
+    } while (inbox.hasWork());
+  }
+
+  async function ring(alarm: ReviewAlarm) {
+    if (alarm.kind === 'provider_retry') return readTrack();
+    if (alarm.kind === 'proposal_expired') return buildProposal();
+    await take(raiseAlarm(review, alarm, waiting.now()), alarm.kind, nextStepId());
+    const verdict = alarm.kind === 'breach' ? decideOnBreach(review, waiting.now()) : null;
+    if (verdict !== null) await take(verdict, `on_breach_${review.policy.onBreach}`, nextStepId());
+  }
+
+  /** Records a transition in one transaction, then makes it the state. A refusal by the database leaves the state as it was. */
+  async function take(transition: Transition, step: string, stepId: string, command?: SubmissionCommand) {
+    const { next, ...change } = transition;
+    const now = waiting.now();
+    const result = await db.recordTransition.executeWithOptions({ summary: `${step}: ${label}` }, [
+      { ...target, stepId, step, command: command ?? null, change, wait: reviewWait(next, now), now },
+    ]);
+    if (!result.applied) return result;
+    setReview(next);
+    courier.mail(result.mails, `${change.mail ?? step}: ${label}`);
+    if (change.notice?.slack) courier.slack({ title: change.notice.title, message: change.notice.message });
+    return null;
+  }
+
+  async function readTrack() {
+    const found = await describeTrack();
+    if (found === null) {
+      setReview(pauseForProvider(review, waiting.now()));
+      await db.recordProviderPause.executeWithOptions({ summary: label }, [
+        { ...target, wait: reviewWait(review, waiting.now()) },
+      ]);
+      return;
+    }
+    const now = waiting.now();
+    const result = await db.recordTrack.executeWithOptions({ summary: label }, [
+      { ...target, found, state: review, now },
+    ]);
+    setReview(recordIntake(review, result, now));
+  }
+
+  /** What SoundCloud says of the track; null when it does not answer. */
+  async function describeTrack() {
+    try {
+      return await soundCloudActivities().describeTrack.executeWithOptions({ summary: label }, [target]);
+    } catch (error) {
+      if (error instanceof ActivityFailure) return null;
+      throw error;
+    }
+  }
+
+  async function buildProposal() {
+    const now = waiting.now();
+    const built = await db.buildSubmissionProposal.executeWithOptions({ summary: `targets: ${label}` }, [
+      { ...target, stepId: nextStepId(), now },
+    ]);
+    setReview({ ...review, proposalExpiresAt: built.expiresAt });
+    courier.mail(built.mails, `approved: ${label}`);
+  }
+
+  /** Starts the next run with what this one knows; put off while a command is under way. */
+  async function carryOn() {
+    const owedMails = await courier.handOver();
+    await condition(() => allHandlersFinished() || inbox.hasWork());
+    if (inbox.hasWork()) return courier.mail(owedMails, label);
+    const next: SubmissionReviewCarried = {
+      state: review,
+      outcomes: inbox.outcomes,
+      refused: inbox.refused,
+      owedMails,
+      stepsTaken,
+    };
+    await continueAsNew<typeof submissionReviewWorkflow>({ orgId, submissionId, carried: next });
+  }
+
+  function setReview(next: ReviewState) {
+    review = next;
+    state = next;
+    announce();
+  }
+
+  function announce() {
+    const wait = reviewWait(review, waiting.now());
+    if (wait !== null) waiting.announce(wait);
+  }
+
+  /** Id of a step that no person asked for: the same on every replay and retry, different for each step. */
+  function nextStepId(): string {
+    stepsTaken += 1;
+    return `${workflowInfo().firstExecutionRunId}:${stepsTaken}`;
+  }
+
+  function view(): SubmissionReviewView {
+    return { submissionId, state: state ?? null, refused: inbox.refused };
+  }
+}
