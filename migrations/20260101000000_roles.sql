@@ -1,4 +1,4 @@
--- Logins, the integrator role, the schema of private functions, and the two functions every later file builds on.
+-- Logins, the integrator role, the schema of private functions, and the function that every later file builds on.
 -- Roles belong to the whole server: everything here can run again for a second database of the same server, also at
 -- the same moment.
 
@@ -90,20 +90,3 @@ as $$
 $$;
 revoke execute on function private.current_org() from public;
 grant execute on function private.current_org() to authenticated, spark_integrator, spark_api, spark_worker;
-
--- Every definer function that takes an org calls this first: definer functions pass by row-level security, so without
--- it a worker scoped to one org could name another.
-create or replace function private.require_org(_org_id uuid) returns void
-language plpgsql stable
-set search_path = ''
-as $$
-begin
-  if _org_id is null or _org_id is distinct from private.current_org() then
-    raise exception using
-      errcode = 'SPK01',
-      message = 'wrong_org',
-      detail = 'This transaction is not scoped to that org. Set app.org_id to the org the call is about.';
-  end if;
-end
-$$;
-revoke execute on function private.require_org(uuid) from public;

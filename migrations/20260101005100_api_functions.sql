@@ -36,7 +36,7 @@ declare
   _caller text := private.api_caller();
   _id uuid;
 begin
-  perform private.require_org(_org_id);
+  perform private.require_own_org(_org_id);
   insert into public.soundcloud_audit_log (
     org_id, actor_type, actor_id, action, entity_type, entity_id, command_id, request_id, reason, before, after,
     details, occurred_at
@@ -61,7 +61,7 @@ language plpgsql stable security definer
 set search_path = ''
 as $$
 begin
-  perform private.require_org(_org_id);
+  perform private.require_own_org(_org_id);
   if not _org_id in (select private.org_ids_with_role('admin')) then
     raise exception using
       errcode = '42501', message = 'Only an admin of the org reads its audit trail.';
@@ -99,7 +99,7 @@ as $$
 declare
   _kept public.soundcloud_idempotency_keys;
 begin
-  perform private.require_org(_org_id);
+  perform private.require_own_org(_org_id);
   insert into public.soundcloud_idempotency_keys as kept
     (org_id, caller, key, method, path, request_hash, locked_until, expires_at)
   values (
@@ -160,7 +160,7 @@ language plpgsql security definer
 set search_path = ''
 as $$
 begin
-  perform private.require_org(_org_id);
+  perform private.require_own_org(_org_id);
   update public.soundcloud_idempotency_keys k
   set status = 'done',
       response_status = _response_status,
@@ -178,7 +178,7 @@ language plpgsql security definer
 set search_path = ''
 as $$
 begin
-  perform private.require_org(_org_id);
+  perform private.require_own_org(_org_id);
   delete from public.soundcloud_idempotency_keys k
   where k.org_id = _org_id and k.caller = _caller and k.key = _key and k.status = 'in_flight';
 end
@@ -197,7 +197,7 @@ language plpgsql security definer
 set search_path = ''
 as $$
 begin
-  perform private.require_org(_org_id);
+  perform private.require_own_org(_org_id);
   insert into public.soundcloud_commands (org_id, id, workflow_id, name, payload, requested_by)
   values (_org_id, _id, _workflow_id, _name, _payload, pg_catalog.split_part(private.api_caller(), ':', 2)::uuid)
   on conflict on constraint soundcloud_commands_pkey do nothing;
@@ -215,7 +215,7 @@ language plpgsql stable security definer
 set search_path = ''
 as $$
 begin
-  perform private.require_org(_org_id);
+  perform private.require_own_org(_org_id);
   return query
     select c.*
     from public.soundcloud_commands c

@@ -80,7 +80,7 @@ as $$
 declare
   _user_id uuid;
 begin
-  perform private.require_org(_org_id);
+  perform private.require_own_org(_org_id);
   if not _org_id in (select private.org_ids_with_role('admin')) then
     raise exception using errcode = '42501', message = 'Only an admin takes people into the org.';
   end if;

@@ -112,14 +112,16 @@ create policy worker_all on public.soundcloud_subgenres for all to spark_worker
   using (org_id = (select private.current_org()))
   with check (org_id = (select private.current_org()));
 
--- Status, tier, followers, the mirrored credits and the activity times are written by workflows and triggers only.
+-- Status, tier, followers after admission, the mirrored credits and the activity times are written by workflows and
+-- triggers only.
 alter table public.soundcloud_members enable row level security;
 revoke all on public.soundcloud_members
   from public, anon, authenticated, service_role, spark_integrator, spark_api, spark_worker;
 grant select on public.soundcloud_members to authenticated, service_role, spark_integrator;
 grant insert (
   id, org_id, name, emails, primary_email, soundcloud_url, soundcloud_handle, spotify_handle,
-  genre_family_id, manual_genres, genre_notes, monthly_submission_limit, reach_factor
+  genre_family_id, manual_genres, genre_notes, monthly_submission_limit, reach_factor,
+  soundcloud_followers
 )
   on public.soundcloud_members to authenticated, service_role;
 grant update (
