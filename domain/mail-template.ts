@@ -6,7 +6,13 @@
 import Mustache from 'mustache';
 
 /** Values of a mail as plain JSON. Lists and objects are for sections. */
-export type MailValue = string | number | boolean | null | MailValue[] | { [name: string]: MailValue };
+export type MailValue =
+  | string
+  | number
+  | boolean
+  | null
+  | Exclude<MailValue, null>[]
+  | { [name: string]: MailValue };
 
 /** `variables` of a template: declared name → what it is. `list.field` declares a field of a list's items. */
 export type DeclaredVariables = Record<string, unknown>;
@@ -116,13 +122,13 @@ export function renderMail(template: MailTemplate, values: Record<string, MailVa
     subject: plainText(template.subject, values)
       .replace(/[\r\n\u2028\u2029]+/g, ' ')
       .trim(),
-    html: Mustache.render(template.body_html, values),
+    html: new Mustache.Writer().render(template.body_html, new Mustache.Context(values)),
     text: template.body_text === null ? null : plainText(template.body_text, values),
   };
 }
 
 function plainText(template: string, values: Record<string, MailValue>): string {
-  return Mustache.render(template, values, undefined, { escape: String });
+  return new Mustache.Writer().render(template, new Mustache.Context(values), undefined, { escape: String });
 }
 
 function nameProblem(name: string): MailTemplateProblem[] {
@@ -195,7 +201,8 @@ const KINDS: Record<string, Tag['kind']> = {
 /** The tags of a text, or the parser's complaint. */
 function parse(text: string): Tag[] | string {
   try {
-    return tagsOf(Mustache.parse(text) as unknown[]);
+    // A writer of its own, because the shared one keeps every text it ever saw.
+    return tagsOf(new Mustache.Writer().parse(text) as unknown[]);
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
