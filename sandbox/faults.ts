@@ -14,7 +14,7 @@ const effects = [
   /** Answers with this instead (429 with headers, 500, …). `processed`: the request took effect all the same. */
   z.object({
     kind: z.literal('status'),
-    status: z.number().int().min(300).max(599),
+    status: z.number().int().min(200).max(599),
     headers: z.record(z.string(), z.string()).default({}),
     body: z.unknown().optional(),
     processed: z.boolean().default(false),

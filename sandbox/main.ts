@@ -60,12 +60,14 @@ async function main(): Promise<void> {
     daySeconds: args.data['day-seconds'],
     catalogue: readCatalogue(args.data.catalogue),
   });
-  let stopping: Promise<void> | null = null;
+  let stopping = false;
   const stop = () => {
-    stopping ??= systems.stop().then(() => process.exit(0));
+    if (stopping) return;
+    stopping = true;
+    void systems.stop().finally(() => process.exit(0));
   };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
   console.log(JSON.stringify({ ready: true, urls: systems.urls, ports: systems.ports, env: systems.env }));
 }
 

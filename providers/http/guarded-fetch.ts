@@ -72,7 +72,7 @@ export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
     const progress = { sent: false };
     const deadline = startDeadline(timeouts.totalMs, request.signal);
     try {
-      const response = await send(request.url, {
+      const answered = send(request.url, {
         method: request.method ?? 'GET',
         headers: request.headers ?? {},
         body: request.body ?? null,
@@ -81,6 +81,8 @@ export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
         bodyTimeout: timeouts.bodyMs,
         dispatcher: pool.compose(noteSending(progress)),
       });
+      // undici heeds the signal only once it is connected, so the wait for a connection is ended here.
+      const response = await Promise.race([answered, deadline.passed]);
       const headers = flatten(response.headers);
       const status = response.statusCode;
       if (status >= 300 && status < 400 && request.redirect !== 'return') {
@@ -150,8 +152,17 @@ function startDeadline(totalMs: number, caller: AbortSignal | undefined) {
   const onCallerAbort = () => controller.abort(caller?.reason);
   if (caller?.aborted) onCallerAbort();
   else caller?.addEventListener('abort', onCallerAbort, { once: true });
+  const { signal } = controller;
+  const passed = new Promise<never>((_resolve, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  // It is raced only until the headers are there; later it has nobody left to tell.
+  passed.catch(() => undefined);
   return {
-    signal: controller.signal,
+    signal,
+    /** Rejects when the deadline passes or the caller cancels. */
+    passed,
     clear() {
       clearTimeout(timer);
       caller?.removeEventListener('abort', onCallerAbort);

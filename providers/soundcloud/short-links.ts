@@ -56,7 +56,7 @@ export async function expandShortLink(
         },
       );
     }
-    const target = parse(location);
+    const target = parse(location, `https://${SHORT_LINK_HOST}`);
     if (target === null) return null;
     code = shortCode(target.href);
     if (code === null)
@@ -71,10 +71,6 @@ function shortCode(url: string): string | null {
   return /^\/([A-Za-z0-9_-]+)\/?$/.exec(parsed.pathname)?.[1] ?? null;
 }
 
-function parse(url: string): URL | null {
-  try {
-    return new URL(url, `https://${SHORT_LINK_HOST}`);
-  } catch {
-    return null;
-  }
+function parse(url: string, base?: string): URL | null {
+  return URL.canParse(url, base) ? new URL(url, base) : null;
 }
