@@ -66,7 +66,7 @@ export function thresholdProblems(thresholds: TierThresholds): SettingsProblem[]
   const problem = (key: string, code: string, message: string) =>
     problems.push({ path: `size_tier_thresholds.${key}`, code, message });
   SIZE_TIERS.forEach((tier, index) => {
-    const range = thresholds[tier];
+    const range = thresholds?.[tier];
     if (!isCount(range?.min) || !isCount(range?.max)) {
       problem(tier, 'threshold_not_a_count', `Give ${tier} a whole min and max of 0 or more followers.`);
       return;
@@ -78,7 +78,7 @@ export function thresholdProblems(thresholds: TierThresholds): SettingsProblem[]
       problem(`${tier}.max`, 'threshold_not_increasing', `Let ${tier} end above ${range.min} followers.`);
     }
     const below = SIZE_TIERS[index - 1];
-    if (below !== undefined && isCount(thresholds[below]?.max) && thresholds[below].max !== range.min) {
+    if (below !== undefined && isCount(thresholds?.[below]?.max) && thresholds[below].max !== range.min) {
       problem(
         `${tier}.min`,
         'threshold_not_contiguous',
@@ -93,7 +93,7 @@ export function thresholdProblems(thresholds: TierThresholds): SettingsProblem[]
 export function tierPolicyProblems(policy: TierPolicy): SettingsProblem[] {
   const problems: SettingsProblem[] = [];
   for (const tier of SIZE_TIERS) {
-    const { monthly_grant: grant, cap } = policy[tier] ?? {};
+    const { monthly_grant: grant, cap } = policy?.[tier] ?? {};
     const path = `tier_policy.${tier}`;
     if (!isCount(grant) || !isCount(cap)) {
       problems.push({
