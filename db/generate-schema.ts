@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { generate, PostgresDialect } from 'kysely-codegen';
 import pg from 'pg';
@@ -57,11 +58,21 @@ async function withScratchDatabase<T>(serverUrl: string, fn: (url: string) => Pr
       await migrate({ url: url.href });
       return await fn(url.href);
     } finally {
-      await admin.query(`drop database if exists ${name} with (force)`);
+      // A pool is closed before the server has noticed; ending its sessions by force would be reported to it as errors.
+      while ((await sessionsOf(admin, name)) > 0) await delay(20);
+      await admin.query(`drop database if exists ${name}`);
     }
   } finally {
     await admin.end();
   }
+}
+
+async function sessionsOf(admin: pg.Client, database: string): Promise<number> {
+  const result = await admin.query<{ count: number }>(
+    'select count(*)::integer as count from pg_stat_activity where datname = $1',
+    [database],
+  );
+  return result.rows[0]?.count ?? 0;
 }
 
 async function main(): Promise<void> {

@@ -363,6 +363,7 @@ export interface SoundcloudEvents {
   entity_id: string;
   entity_type: string;
   id: Generated<string>;
+  next_relay_at: Timestamp | null;
   occurred_at: Timestamp;
   org_id: string;
   relay_attempts: Generated<number>;

@@ -49,6 +49,11 @@ export const EVENT_TYPES = [
 export type EventType = (typeof EVENT_TYPES)[number];
 
 /** Events that only drive our own workflows and are not offered to integrators. */
-export const INTERNAL_EVENT_TYPES = ['org.created', 'settings.changed', 'queue.requested'] as const;
+export const INTERNAL_EVENT_TYPES = [
+  'org.created',
+  'settings.changed',
+  'queue.requested',
+  'assignment.proof_written',
+] as const;
 
 export type InternalEventType = (typeof INTERNAL_EVENT_TYPES)[number];

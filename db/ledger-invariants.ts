@@ -1,0 +1,115 @@
+/** What is always true of wallets, ledger and holds (data.md, "Ledger"): for the doctor and the end of test suites. */
+import { sql } from 'kysely';
+import type { Queryable } from './client.js';
+
+export interface LedgerViolation {
+  rule:
+    | 'balance_is_sum_of_entries'
+    | 'versions_gap_free'
+    | 'balance_chain'
+    | 'held_is_sum_of_open_holds'
+    | 'balance_not_negative'
+    | 'within_cap'
+    | 'earned_within_captured'
+    | 'resolved_once'
+    | 'mirrors_agree';
+  orgId: string;
+  /** The member, or for rules about one assignment the assignment. */
+  subjectId: string;
+  detail: string;
+}
+
+/**
+ * Checks every wallet the connection may see: the owner's sees all orgs, a scoped one its own.
+ * @returns violations, at most `limit` (default 100) for each rule; empty = everything adds up.
+ */
+export async function ledgerViolations(db: Queryable, limit = 100): Promise<LedgerViolation[]> {
+  const { rows } = await sql<{
+    rule: LedgerViolation['rule'];
+    org_id: string;
+    subject_id: string;
+    detail: string;
+  }>`
+    with entries as (
+      select l.*,
+        row_number() over w as expected_version,
+        sum(l.change_amount) over w as expected_balance
+      from soundcloud_repost_credit_ledger l
+      window w as (partition by l.org_id, l.member_id order by l.version)
+    ),
+    totals as (
+      select org_id, member_id, sum(change_amount)::integer as total, max(version) as version
+      from entries group by org_id, member_id
+    ),
+    open_holds as (
+      select org_id, member_id, sum(amount)::integer as held
+      from soundcloud_credit_holds where status = 'open' group by org_id, member_id
+    ),
+    wallets as (
+      select w.*, coalesce(t.total, 0) as total, coalesce(t.version, 0) as last_version, coalesce(h.held, 0) as open_held
+      from soundcloud_repost_credit_wallet w
+      left join totals t on t.org_id = w.org_id and t.member_id = w.member_id
+      left join open_holds h on h.org_id = w.org_id and h.member_id = w.member_id
+    ),
+    earned as (
+      select org_id, reference_id as assignment_id, sum(change_amount + forfeited)::integer as amount
+      from soundcloud_repost_credit_ledger where reason = 'repost_earned' group by org_id, reference_id
+    ),
+    resolutions as (
+      select org_id, reference_id as assignment_id, count(*) as times
+      from soundcloud_repost_credit_ledger where reason in ('capture', 'refund') and reference_id is not null
+      group by org_id, reference_id
+    ),
+    violations as (
+      select 'balance_is_sum_of_entries' as rule, org_id, member_id as subject_id,
+        format('balance %s, entries sum to %s', balance, total) as detail
+      from wallets where balance <> total
+      union all
+      select 'versions_gap_free', org_id, member_id, format('entry %s has version %s, not %s', id, version, expected_version)
+      from entries where version <> expected_version
+      union all
+      select 'versions_gap_free', org_id, member_id, format('wallet at version %s, ledger at %s', version, last_version)
+      from wallets where version <> last_version
+      union all
+      select 'balance_chain', org_id, member_id,
+        format('entry %s says %s, the chain %s', id, balance_after, expected_balance)
+      from entries where balance_after <> expected_balance
+      union all
+      select 'held_is_sum_of_open_holds', org_id, member_id, format('held %s, open holds %s', held, open_held)
+      from wallets where held <> open_held
+      union all
+      select 'balance_not_negative', org_id, member_id, format('balance %s', balance) from wallets where balance < 0
+      union all
+      select 'within_cap', org_id, member_id, format('balance %s + held %s above cap %s', balance, held, cap)
+      from wallets where balance + held > cap
+      union all
+      select 'earned_within_captured', e.org_id, e.assignment_id, format('earned %s, captured %s', e.amount, coalesce(h.amount, 0))
+      from earned e
+      left join soundcloud_credit_holds h
+        on h.org_id = e.org_id and h.assignment_id = e.assignment_id and h.status = 'captured'
+      where e.amount > coalesce(h.amount, 0)
+      union all
+      select 'resolved_once', r.org_id, r.assignment_id, format('resolved %s times, hold is %s', r.times, coalesce(h.status, 'missing'))
+      from resolutions r
+      left join soundcloud_credit_holds h on h.org_id = r.org_id and h.assignment_id = r.assignment_id
+      where r.times > 1 or h.status is null or h.status = 'open'
+      union all
+      select 'mirrors_agree', w.org_id, w.member_id,
+        format('member shows balance %s of %s, wallet %s of %s', m.credits_balance, m.credits_cap, w.balance, w.cap)
+      from wallets w
+      join soundcloud_members m on m.org_id = w.org_id and m.id = w.member_id
+      where (m.credits_balance, m.net_credits, m.credits_cap, m.credits_monthly_grant)
+        <> (w.balance, w.balance, w.cap, w.monthly_grant)
+    ),
+    numbered as (
+      select *, row_number() over (partition by rule order by org_id, subject_id) as position from violations
+    )
+    select rule, org_id, subject_id, detail from numbered where position <= ${limit}
+    order by rule, org_id, subject_id`.execute(db);
+  return rows.map((row) => ({
+    rule: row.rule,
+    orgId: row.org_id,
+    subjectId: row.subject_id,
+    detail: row.detail,
+  }));
+}
