@@ -159,12 +159,12 @@ begin
     perform private.lock_wallets(_org.org_id, _org.member_ids);
     update public.soundcloud_members m
     set followers = f.followers
-    from unnest(_org.member_ids) as id
+    from unnest(_org.member_ids) as given (id)
     cross join lateral (
       select coalesce(max(a.follower_count), 0) from public.soundcloud_member_accounts a
-      where a.org_id = _org.org_id and a.member_id = id and a.platform = 'soundcloud'
+      where a.org_id = _org.org_id and a.member_id = given.id and a.platform = 'soundcloud'
     ) as f (followers)
-    where m.org_id = _org.org_id and m.id = id and m.followers is distinct from f.followers;
+    where m.org_id = _org.org_id and m.id = given.id and m.followers is distinct from f.followers;
   end loop;
   return null;
 end;
@@ -185,16 +185,16 @@ begin
   perform private.lock_wallets(_org_id, _member_ids);
   update public.soundcloud_members m
   set families = g.families, subgenres = g.subgenres
-  from unnest(_member_ids) as id
+  from unnest(_member_ids) as given (id)
   cross join lateral (
     select coalesce(array_agg(distinct f.name order by f.name), '{}'),
            coalesce(array_agg(distinct s.name order by s.name) filter (where s.name is not null), '{}')
     from public.soundcloud_member_genres mg
     join public.soundcloud_genre_families f on f.org_id = mg.org_id and f.id = mg.genre_family_id
     left join public.soundcloud_subgenres s on s.org_id = mg.org_id and s.id = mg.subgenre_id
-    where mg.org_id = _org_id and mg.member_id = id
+    where mg.org_id = _org_id and mg.member_id = given.id
   ) as g (families, subgenres)
-  where m.org_id = _org_id and m.id = id and (m.families, m.subgenres) is distinct from (g.families, g.subgenres);
+  where m.org_id = _org_id and m.id = given.id and (m.families, m.subgenres) is distinct from (g.families, g.subgenres);
 end;
 $$;
 

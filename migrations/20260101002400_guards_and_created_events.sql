@@ -45,7 +45,7 @@ begin
       case _role
         when 'authenticated' then
           private.is_ops(new.org_id) or new.member_id in (select private.own_member_ids())
-        when 'spark_integrator' then new.org_id in (select private.integrator_org_ids('submissions:write'))
+        when 'spark_integrator' then new.org_id in (select private.integrator_org_ids('submissions', 'write'))
         else false
       end
     ) then

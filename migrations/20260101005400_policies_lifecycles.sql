@@ -121,6 +121,12 @@ create policy authenticated_update on public.soundcloud_queue_assignments for up
         and queue.id = soundcloud_queue_assignments.queue_id
         and queue.status = 'published'
     )
+  )
+  with check (
+    org_id = any (array(select private.org_ids()))
+    and proof_url is not null
+    and (org_id = any (array(select private.org_ids_with_role('admin', 'moderator')))
+         or supporter_id = any (array(select private.own_member_ids())))
   );
 create policy integrator_select on public.soundcloud_queue_assignments for select to spark_integrator
   using (org_id = any (array(select private.integrator_org_ids('queues', 'read'))));
