@@ -4,7 +4,6 @@
  */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { Client } from '@temporalio/client';
 import {
   DefaultLogger,
   NativeConnection,
@@ -41,7 +40,18 @@ export interface RunningWorker {
   ended: Promise<void>;
 }
 
-/** Starts everything the worker process does. @throws Error when the database is not migrated or Temporal is away. */
+/** What Temporal must know before the first workflow: search attributes and schedules. Idempotent. */
+export async function prepareTemporal(config: Config): Promise<void> {
+  const { client, connection } = createTemporalClient(config);
+  try {
+    await ensureSearchAttributes(connection, config.TEMPORAL_NAMESPACE);
+    await ensureSchedules(client, config.SPARK_TASK_QUEUE);
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Starts workers and relay. @throws Error when the database is not migrated or Temporal is away. */
 export async function startWorker(config: Config, log: Logger): Promise<RunningWorker> {
   const databaseUrl = required(config, 'SPARK_WORKER_DATABASE_URL');
   const db = createDatabase(databaseUrl, {
@@ -59,9 +69,6 @@ export async function startWorker(config: Config, log: Logger): Promise<RunningW
     mailFrom: config.MAIL_FROM,
     starter,
   });
-
-  await ensureSearchAttributes(client.connection, config.TEMPORAL_NAMESPACE);
-  await ensureSchedules(client as Client, taskQueue);
 
   const common = {
     connection,
@@ -137,7 +144,9 @@ async function createProviders(config: Config, db: Db) {
       apiKey: config.RESEND_API_KEY,
       takeLeave: leave('resend', config.RESEND_REQUESTS_PER_SECOND),
     }),
-    slack: createSlackClient({ extraOrigins: config.SLACK_EXTRA_ORIGINS }),
+    slack: createSlackClient({
+      extraOrigins: config.SLACK_WEBHOOK_ORIGIN === undefined ? [] : [config.SLACK_WEBHOOK_ORIGIN],
+    }),
   };
 }
 
@@ -155,6 +164,7 @@ async function main(): Promise<void> {
     logger: new DefaultLogger('WARN', (entry) => log.warn({ temporal: entry.meta }, entry.message)),
     shutdownSignals: [],
   });
+  await prepareTemporal(config);
   const worker = await startWorker(config, log);
   log.info('worker ready');
   const stop = () => {

@@ -1,5 +1,5 @@
 /** Registers the search attributes of the lifecycles; existing ones stay as they are. */
-import type { ConnectionLike } from '@temporalio/client';
+import type { Connection } from '@temporalio/client';
 import { temporal } from '@temporalio/proto';
 
 const { IndexedValueType } = temporal.api.enums.v1;
@@ -14,12 +14,20 @@ const ATTRIBUTES = {
 };
 
 /** Idempotent. @throws ServiceError when Temporal is away or forbids it. */
-export async function ensureSearchAttributes(connection: ConnectionLike, namespace: string): Promise<void> {
-  const operator = (connection as { operatorService?: import('@temporalio/client').OperatorService })
-    .operatorService;
-  if (operator === undefined) return;
-  const { customAttributes } = await operator.listSearchAttributes({ namespace });
-  const missing = Object.entries(ATTRIBUTES).filter(([name]) => customAttributes[name] === undefined);
-  if (missing.length === 0) return;
-  await operator.addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(missing) });
+export async function ensureSearchAttributes(connection: Connection, namespace: string): Promise<void> {
+  const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+  const missing = Object.keys(ATTRIBUTES).filter((name) => customAttributes[name] === undefined);
+  if (missing.length > 0) await registerSearchAttributes(connection, namespace, missing);
+}
+
+/** Registers search attributes that are not there yet; the time-skipping server can do this but not list them. */
+export async function registerSearchAttributes(
+  connection: Connection,
+  namespace: string,
+  names: readonly string[] = Object.keys(ATTRIBUTES),
+): Promise<void> {
+  const searchAttributes = Object.fromEntries(
+    Object.entries(ATTRIBUTES).filter(([name]) => names.includes(name)),
+  );
+  await connection.operatorService.addSearchAttributes({ namespace, searchAttributes });
 }

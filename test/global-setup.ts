@@ -5,9 +5,11 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import type { TestProject } from 'vitest/node';
+import { cacheFolder } from '../sandbox/cache-folder.js';
 import { startPostgres } from '../sandbox/postgres.js';
 import { startTemporal } from '../sandbox/temporal.js';
 import { timeSkippingExecutable } from '../sandbox/time-skipping.js';
+import { workflowBundle } from '../sandbox/workflow-bundle.js';
 import {
   makeDisposableFolder,
   removeDisposableFolder,
@@ -20,10 +22,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await sweepDisposableFolders();
   const folder = makeDisposableFolder();
   try {
-    const [postgres, temporal, timeSkipping] = await Promise.all([
+    const [postgres, temporal, timeSkipping, bundle] = await Promise.all([
       startPostgres({ folder: path.join(folder, 'postgres'), durable: false, report }),
       startTemporal({ folder: path.join(folder, 'temporal'), persistent: false, report }),
       timeSkippingExecutable(report),
+      workflowBundle(path.join(cacheFolder(), 'workflow-bundles')),
     ]);
     const password = randomBytes(18).toString('base64url');
     await makeTemplate(postgres.adminUrl, password);
@@ -31,6 +34,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     project.provide('postgresLoginPassword', password);
     project.provide('temporalAddress', temporal.address);
     project.provide('timeSkippingExecutable', timeSkipping);
+    project.provide('workflowBundle', bundle);
   } catch (error) {
     await removeDisposableFolder(folder);
     throw error;

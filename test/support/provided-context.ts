@@ -9,6 +9,8 @@ declare module 'vitest' {
     temporalAddress: string;
     /** For `createTimeSkipping({ server: { executable: { type: 'existing-path', path } } })`. */
     timeSkippingExecutable: string;
+    /** Path of the workflow bundle, built once for the run. */
+    workflowBundle: string;
   }
 }
 
