@@ -39,19 +39,19 @@ begin
   if new.imported_at is not null and not _by_client then
     return new;
   end if;
+  -- The policies say the same, but after this trigger, which would have told about another's quota by then.
+  if not coalesce(
+    case _role
+      when 'authenticated' then private.is_ops(new.org_id) or new.member_id in (select private.own_member_ids())
+      when 'spark_integrator' then new.org_id in (select private.integrator_org_ids('submissions', 'write'))
+      when 'spark_worker' then new.org_id = private.current_org()
+      else not _by_client
+    end, false
+  ) then
+    raise exception using errcode = '42501',
+      message = 'new row violates row-level security policy for table "soundcloud_submissions"';
+  end if;
   if _by_client then
-    -- The policy says the same, but after this trigger, which would have told about another's quota by then.
-    if not (
-      case _role
-        when 'authenticated' then
-          private.is_ops(new.org_id) or new.member_id in (select private.own_member_ids())
-        when 'spark_integrator' then new.org_id in (select private.integrator_org_ids('submissions', 'write'))
-        else false
-      end
-    ) then
-      raise exception using errcode = '42501',
-        message = 'new row violates row-level security policy for table "soundcloud_submissions"';
-    end if;
     _blank.id := new.id;
     _blank.org_id := new.org_id;
     _blank.member_id := new.member_id;
