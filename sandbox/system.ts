@@ -9,7 +9,7 @@ import { createRequestLog } from './request-log.js';
 export interface SandboxSystem {
   readonly url: string;
   readonly port: number;
-  /** Answers what is under way no longer, closes the port and the files. */
+  /** Answers what is under way no longer, closes the port and the files. Stopping twice is stopping once. */
   stop(): Promise<void>;
 }
 
@@ -72,16 +72,21 @@ export async function startSystem(options: SystemOptions, parts: SystemParts): P
     server.once('error', reject);
     server.listen({ host: HOST, port }, () => resolve());
   });
+  let stopped: Promise<void> | null = null;
+  const stop = async () => {
+    await new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+    faults.close();
+    parts.close?.();
+  };
   return {
     url: `http://${HOST}:${port}`,
     port,
-    stop: async () => {
-      await new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      });
-      faults.close();
-      parts.close?.();
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
     },
   };
 }
