@@ -1,0 +1,94 @@
+/** The ops inbox: everything that waits for somebody, by time to breach. */
+import { z } from 'zod';
+import { type InboxRow, listInbox } from '../db/inbox.js';
+import { pageOf, pageQuery, readCursor, toPage } from './pagination.js';
+import { defineRoute } from './route.js';
+import { flag, iso, isoOrNull, timestamp } from './schemas.js';
+import { workflowLink, workflowLinkSchema } from './workflow-links.js';
+
+export const waitFields = {
+  stage: z.string(),
+  waiting_on: z.string().describe('ops, member, provider, queue, supporter, client or time.'),
+  who_can_act: z.string(),
+  how_to_act: z.string(),
+  since: timestamp.describe('Business time.'),
+  due_at: timestamp.nullable().describe('Business time; null while nothing is due.'),
+  paused: z.boolean(),
+  remaining_ms: z.int().nullable().describe('Business milliseconds left of a paused timer.'),
+  breached: z.boolean(),
+};
+
+export const waitSchema = z.object(waitFields).meta({ id: 'Wait' });
+
+const inboxItemSchema = z
+  .object({
+    entity_type: z.string(),
+    entity_id: z.uuid(),
+    label: z.string().nullable().describe('Artist and track, where there are.'),
+    ...waitFields,
+    workflow: workflowLinkSchema,
+  })
+  .meta({ id: 'InboxItem' });
+
+type WaitColumns = Pick<
+  InboxRow,
+  | 'stage'
+  | 'waiting_on'
+  | 'who_can_act'
+  | 'how_to_act'
+  | 'since'
+  | 'due_at'
+  | 'paused'
+  | 'remaining_ms'
+  | 'breached'
+>;
+
+export function waitJson(row: WaitColumns): z.infer<typeof waitSchema> {
+  const { stage, waiting_on, who_can_act, how_to_act, paused, remaining_ms, breached } = row;
+  const times = { since: iso(row.since), due_at: isoOrNull(row.due_at) };
+  return { stage, waiting_on, who_can_act, how_to_act, ...times, paused, remaining_ms, breached };
+}
+
+const SORT = 'due_at';
+
+const listRoute = defineRoute({
+  method: 'get',
+  path: '/v1/inbox',
+  access: 'ops',
+  scope: null,
+  operationId: 'listInbox',
+  tag: 'inbox',
+  summary: 'Everything that waits for somebody, soonest due first',
+  query: z.strictObject({
+    waiting_on: z.enum(['ops', 'member', 'provider', 'queue', 'supporter', 'client', 'time']).optional(),
+    entity_type: z.string().max(50).optional(),
+    stage: z.string().max(50).optional(),
+    breached: flag.optional(),
+    ...pageQuery,
+  }),
+  answers: { 200: { description: 'A page.', schema: pageOf(inboxItemSchema) } },
+  handle: async ({ scope, query, deps }) => {
+    const rows = await listInbox(
+      scope.trx,
+      scope.orgId,
+      {
+        waitingOn: query.waiting_on,
+        entityType: query.entity_type,
+        stage: query.stage,
+        breached: query.breached,
+      },
+      { after: readCursor(query.cursor, SORT), limit: query.limit },
+    );
+    const keyOf = (row: InboxRow) => ({ value: row.sort_key, id: row.entity_id });
+    const toJson = (row: InboxRow): z.infer<typeof inboxItemSchema> => ({
+      entity_type: row.entity_type,
+      entity_id: row.entity_id,
+      label: row.label,
+      ...waitJson(row),
+      workflow: workflowLink(deps, row.workflow_id),
+    });
+    return { body: toPage(rows, query.limit, SORT, keyOf, toJson) };
+  },
+});
+
+export const inboxRoutes = [listRoute];

@@ -1,0 +1,95 @@
+/** Prometheus metrics: HTTP by route, and what waits in the database. */
+import type { RequestHandler } from 'express';
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { type Backlog, backlog } from '../db/backlog.js';
+import type { Db } from '../db/client.js';
+
+export interface Metrics {
+  registry: Registry;
+  /** Measures every request. */
+  observe: RequestHandler;
+}
+
+export function createMetrics(database: Db): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const duration = new Histogram({
+    name: 'spark_http_request_duration_seconds',
+    help: 'Time until the answer was sent, by method, route and status.',
+    labelNames: ['method', 'route', 'status'],
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers: [registry],
+  });
+  addBacklogGauges(registry, database);
+  return {
+    registry,
+    observe: (request, response, next) => {
+      const end = duration.startTimer();
+      response.once('close', () => {
+        // The path's template: with ids in it there would be one series per row.
+        const route: unknown = request.route?.path;
+        end({
+          method: request.method,
+          route: typeof route === 'string' ? route : 'none',
+          status: response.statusCode,
+        });
+      });
+      next();
+    },
+  };
+}
+
+/** Read at each scrape, by one query for all gauges; NaN while the database is away, never a stale number. */
+function addBacklogGauges(registry: Registry, database: Db): void {
+  let reading: Promise<Backlog | undefined> | undefined;
+  const read = () => {
+    reading ??= backlog(database)
+      .catch(() => undefined)
+      .finally(() => {
+        reading = undefined;
+      });
+    return reading;
+  };
+  const number = (name: string, help: string, value: (now: Backlog) => number) =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      async collect() {
+        const now = await read();
+        this.set(now === undefined ? Number.NaN : value(now));
+      },
+    });
+  number('spark_outbox_events', 'Events that are not relayed yet.', (now) => now.outboxEvents);
+  number(
+    'spark_outbox_oldest_seconds',
+    'Real seconds the oldest event that is not relayed waits.',
+    (now) => now.oldestEventSeconds,
+  );
+  number(
+    'spark_commands_pending',
+    'Commands that were taken but neither applied nor refused yet.',
+    (now) => now.pendingCommands,
+  );
+  const perWait = (name: string, help: string, value: (wait: Backlog['waits'][number]) => number) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ['entity_type', 'stage', 'waiting_on'],
+      registers: [registry],
+      async collect() {
+        const now = await read();
+        this.reset();
+        for (const wait of now?.waits ?? []) {
+          const { entity_type, stage, waiting_on } = wait;
+          this.set({ entity_type, stage, waiting_on }, value(wait));
+        }
+      },
+    });
+  perWait(
+    'spark_waits',
+    'Lifecycles that wait, by entity, stage and whom they wait for.',
+    (wait) => wait.waiting,
+  );
+  perWait('spark_waits_breached', 'Waits whose promised time is over.', (wait) => wait.breached);
+}

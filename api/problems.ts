@@ -1,0 +1,292 @@
+/**
+ * The one registry of everything the API can refuse (RFC 9457, api.md "errors"): code → HTTP status, title, what to do.
+ * Codes are permanent: callers branch on them. docs/problems.md and the OpenAPI document are generated from here.
+ */
+import { SUBMISSION_REFUSALS, type SubmissionRefusalCode } from '../domain/submission-commands.js';
+import type { TrackUrlCode } from '../domain/track-url.js';
+
+export interface ProblemKind {
+  status: number;
+  title: string;
+  /** The caller's next step. */
+  help: string;
+}
+
+const requestProblems = {
+  malformed_json: [400, 'The body is not JSON', 'Send one JSON value, encoded as UTF-8.'],
+  malformed_url: [400, 'The address is not a valid URL', 'Percent-encode the path and the query.'],
+  invalid_request: [400, 'The request does not have the documented shape', 'Correct what `errors` names.'],
+  invalid_cursor: [
+    400,
+    'The cursor is not one of ours',
+    'Take `next_cursor` of the previous page with the same filters and sort, or leave it out.',
+  ],
+  idempotency_key_required: [
+    400,
+    'An Idempotency-Key is required',
+    'Send a header Idempotency-Key with a value of your own that is new for each creation or command (1-255 characters), and the same one when you repeat it.',
+  ],
+  org_required: [
+    400,
+    'The org is not clear',
+    'You belong to several orgs: send X-Org-Id. GET /v1/orgs lists them.',
+  ],
+  unauthenticated: [401, 'Sign in first', 'Send Authorization: Bearer with an access token or an API key.'],
+  invalid_token: [
+    401,
+    'The access token is not accepted',
+    'Sign in again. Supabase anon and service keys are not access tokens of a person.',
+  ],
+  token_expired: [401, 'The access token has expired', 'Refresh it or sign in again.'],
+  invalid_api_key: [
+    401,
+    'The API key is not accepted',
+    'It is unknown, revoked or expired. Ask an admin of the org for a new one.',
+  ],
+  no_membership: [
+    403,
+    'You are not a member of this org',
+    'Ask an admin of the org to add you, or send the X-Org-Id of an org of yours.',
+  ],
+  forbidden: [403, 'Your role does not allow this', 'Ask an admin or a moderator of the org.'],
+  scope_missing: [
+    403,
+    'The API key lacks a scope',
+    'Ask an admin for a key with the scope named in `detail`.',
+  ],
+  not_found: [404, 'There is no such thing', 'Check the id, and that it belongs to the org you work in.'],
+  route_not_found: [404, 'There is no such resource', 'GET /openapi.json lists all of them.'],
+  method_not_allowed: [
+    405,
+    'This resource does not take that method',
+    'The header Allow lists what it takes.',
+  ],
+  precondition_failed: [
+    412,
+    'Somebody else changed it since you read it',
+    'Read it again, apply your change to what is there now, and send its new ETag as If-Match.',
+  ],
+  payload_too_large: [413, 'The body is too large', 'A body may have at most 262,144 bytes.'],
+  unsupported_media_type: [
+    415,
+    'The body is not of a type this resource takes',
+    'Send Content-Type: application/json in UTF-8, without Content-Encoding.',
+  ],
+  precondition_required: [
+    428,
+    'If-Match is required',
+    'Read the resource and send its ETag as If-Match, so that no change of somebody else is lost.',
+  ],
+  rate_limited: [
+    429,
+    'Too many requests',
+    'Wait for the seconds in Retry-After. The RateLimit header shows the budget.',
+  ],
+} as const satisfies Record<string, readonly [number, string, string]>;
+
+const stateProblems = {
+  idempotency_in_flight: [
+    409,
+    'The same request is being worked on',
+    'Repeat it with the same Idempotency-Key after the seconds in Retry-After.',
+  ],
+  already_exists: [409, 'It exists already', 'Use or change the one that is there.'],
+  in_use: [409, 'Something else still refers to it', 'Remove what refers to it first, or set it inactive.'],
+  duplicate_track: [
+    409,
+    'This track was submitted lately',
+    'The same member submitted this track within 30 days; `submission_id` is the older submission.',
+  ],
+  idempotency_mismatch: [
+    422,
+    'This Idempotency-Key belongs to another request',
+    'Use a new key for a new request; a repeated one must be the same, byte by byte in meaning.',
+  ],
+  unknown_reference: [422, 'Something the request names does not exist', 'Check the ids in the request.'],
+  rule_violated: [422, 'The request breaks a rule', 'Correct what `detail` names.'],
+  invalid_settings: [422, 'These settings contradict each other', 'Correct what `errors` names.'],
+  no_member: [
+    422,
+    'There is no member for you',
+    'Your sign-in is not linked to a member of this org. Ops name one with `member_id`.',
+  ],
+  no_credits: [
+    422,
+    'No credits',
+    'A submission needs a balance of at least 1. Credits come with the monthly grant and with reposts.',
+  ],
+  monthly_limit_reached: [
+    422,
+    "The month's submissions are used up",
+    'Submit again next month, or withdraw a submission that waits for its decision.',
+  ],
+  too_many_emails: [422, 'Too many e-mail addresses', 'A member has at most 5.'],
+  insufficient_credits: [422, 'Not enough credits', 'Earn or grant credits first.'],
+  above_headroom: [422, 'The wallet cannot hold that many credits', 'Grant at most cap − balance − held.'],
+} as const satisfies Record<string, readonly [number, string, string]>;
+
+const trackTitles: Record<TrackUrlCode, readonly [string, string]> = {
+  track_url_missing: ['There is no track URL', 'Send the SoundCloud address of the track.'],
+  track_url_placeholder: [
+    'The track URL is a placeholder',
+    'Submit the track once it has an address on SoundCloud.',
+  ],
+  track_url_other_host: ['This is not a SoundCloud address', 'Send https://soundcloud.com/<artist>/<track>.'],
+  track_url_profile: ['This is a profile, not a track', 'Open the track on SoundCloud and copy its address.'],
+  track_url_not_a_track: [
+    'This is a page of SoundCloud, but no track',
+    'Open the track and copy its address.',
+  ],
+  track_url_malformed: [
+    'The track URL is not readable',
+    'Copy the address of the track again from the browser.',
+  ],
+  track_url_too_long: ['The track URL is too long', 'Send only the address of the track.'],
+};
+
+const commandTitles: Record<SubmissionRefusalCode, readonly [string, string]> = {
+  malformed_command: ['The command cannot be read', 'Correct what `detail` names.'],
+  submission_closed: [
+    'The submission is closed',
+    'It takes no further commands; GET it to see how it ended.',
+  ],
+  already_decided: ['The submission is decided already', 'GET it to see the decision.'],
+  waiting_for_live_link: ['The member owes a live link', 'Wait for the link, provide it, or reject.'],
+  not_waiting_for_live_link: ['No live link was asked for', 'Nothing needs to be done.'],
+  queue_published: ['The track is in a published queue', 'It can no longer be withdrawn.'],
+  reason_too_short: [
+    'The reason is too short',
+    'A rejection needs a reason of at least 10 words; the member reads it.',
+  ],
+  reason_required: ['A reason is required', 'Send `reason`.'],
+  family_required: ['The genre family is unknown', 'Send `family` with the approval.'],
+  family_unknown: ['There is no such genre family', 'GET /v1/genre-families lists the active ones.'],
+  owner_not_ops: ['The owner must be ops', 'Name an admin or a moderator of this org.'],
+  live_link_not_a_track: ['The live link is no track', 'Send https://soundcloud.com/<artist>/<track>.'],
+};
+
+const trackProblems = withStatus(trackTitles, () => 422);
+const commandProblems = withStatus(commandTitles, (code) =>
+  SUBMISSION_REFUSALS[code] === 'conflict' ? 409 : 422,
+);
+
+const serverProblems = {
+  internal: [500, 'Something went wrong on our side', 'Report the `request_id`.'],
+  database_unavailable: [
+    503,
+    'The database is away',
+    'Nothing was changed. Repeat after the seconds in Retry-After.',
+  ],
+  database_busy: [
+    503,
+    'The database is too busy for this',
+    'Nothing was changed. Repeat after the seconds in Retry-After.',
+  ],
+  temporal_unavailable: [
+    503,
+    'Temporal is away',
+    'The command was not taken. Repeat it with the same Idempotency-Key after the seconds in Retry-After.',
+  ],
+  workflow_unavailable: [
+    503,
+    'The workflow does not run at this moment',
+    'It is started again by itself. Repeat with the same Idempotency-Key after the seconds in Retry-After.',
+  ],
+  sign_in_unavailable: [
+    503,
+    'Access tokens cannot be checked now',
+    'The signing keys are out of reach. Repeat after the seconds in Retry-After.',
+  ],
+} as const satisfies Record<string, readonly [number, string, string]>;
+
+const registry = {
+  ...requestProblems,
+  ...stateProblems,
+  ...trackProblems,
+  ...commandProblems,
+  ...serverProblems,
+};
+
+function withStatus<C extends string>(
+  titles: Record<C, readonly [string, string]>,
+  statusOf: (code: C) => number,
+): Record<C, readonly [number, string, string]> {
+  const entries = Object.entries<readonly [string, string]>(titles);
+  return Object.fromEntries(
+    entries.map(([code, [title, help]]) => [code, [statusOf(code as C), title, help]]),
+  ) as unknown as Record<C, readonly [number, string, string]>;
+}
+
+export type ProblemCode = keyof typeof registry;
+
+/** All codes in the order of the registry. */
+export const PROBLEM_CODES = Object.keys(registry) as [ProblemCode, ...ProblemCode[]];
+
+export function isProblemCode(code: string): code is ProblemCode {
+  return Object.hasOwn(registry, code);
+}
+
+export function problemKind(code: ProblemCode): ProblemKind {
+  const [status, title, help] = registry[code];
+  return { status, title, help };
+}
+
+/** One fault in the request. */
+export interface FieldFault {
+  in: 'body' | 'query' | 'path' | 'header';
+  /** JSON pointer into the body, or the name of the parameter or header. */
+  pointer: string;
+  detail: string;
+}
+
+export interface ProblemDetails {
+  detail?: string;
+  errors?: FieldFault[];
+  /** Further members of the problem document, for example the id of the older submission. */
+  extensions?: Record<string, unknown>;
+  headers?: Record<string, string>;
+  cause?: unknown;
+}
+
+/** Thrown anywhere below a route; becomes the problem+json answer. */
+export class Problem extends Error {
+  readonly code: ProblemCode;
+  readonly status: number;
+  readonly details: ProblemDetails;
+
+  constructor(code: ProblemCode, details: ProblemDetails = {}) {
+    const kind = problemKind(code);
+    super(details.detail ?? kind.title, { cause: details.cause });
+    this.name = 'Problem';
+    this.code = code;
+    this.status = kind.status;
+    this.details = details;
+  }
+
+  /** The problem+json document. @param requestId shown so that the caller can report it. */
+  toDocument(requestId: string): Record<string, unknown> {
+    const kind = problemKind(this.code);
+    return {
+      ...this.details.extensions,
+      type: `/problems#${this.code}`,
+      title: kind.title,
+      status: kind.status,
+      code: this.code,
+      detail: this.details.detail ?? kind.help,
+      request_id: requestId,
+      ...(this.details.errors && { errors: this.details.errors }),
+    };
+  }
+}
+
+/** Headers every problem of that status carries. */
+export function problemHeaders(problem: Problem): Record<string, string> {
+  const retry: Record<string, string> =
+    problem.status === 503
+      ? { 'Retry-After': '5' }
+      : problem.code === 'idempotency_in_flight'
+        ? { 'Retry-After': '1' }
+        : {};
+  const challenge: Record<string, string> = problem.status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {};
+  return { ...retry, ...challenge, ...problem.details.headers };
+}

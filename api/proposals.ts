@@ -1,0 +1,100 @@
+/** Target proposals: what the target builder suggests, with its reasons. */
+import { z } from 'zod';
+import { findProposal, listProposals, PROPOSAL_ORDERS, type ProposalListRow } from '../db/proposal-lists.js';
+import { pageOf, pageQuery, readCursor, toPage } from './pagination.js';
+import { Problem } from './problems.js';
+import { defineRoute } from './route.js';
+import { idParam, iso, isoOrNull, timestamp } from './schemas.js';
+
+const summaryFields = {
+  id: z.uuid(),
+  parent_type: z.enum(['campaign', 'submission']),
+  parent_id: z.uuid(),
+  total_capacity: z.int().describe('Reach of all proposed targets.'),
+  estimated_credits: z.int(),
+  target_count: z.int(),
+  conflict_count: z.int(),
+  created_at: timestamp,
+  expires_at: timestamp,
+  accepted_at: timestamp.nullable(),
+  accepted_by: z.uuid().nullable(),
+};
+
+const summarySchema = z.object(summaryFields).meta({ id: 'ProposalSummary' });
+
+const proposalSchema = z
+  .object({
+    ...summaryFields,
+    criteria: z.record(z.string(), z.unknown()).describe('All inputs and the version of the rules.'),
+    proposed_targets: z
+      .array(z.record(z.string(), z.unknown()))
+      .describe('Member, account, reach, price, score and its parts.'),
+    conflicts: z.array(z.record(z.string(), z.unknown())).describe('Who is excluded, with code and facts.'),
+  })
+  .meta({ id: 'Proposal' });
+
+const SORT = '-created_at';
+
+function summaryJson(row: ProposalListRow): z.infer<typeof summarySchema> {
+  const { id, parent_type, parent_id, total_capacity, estimated_credits, accepted_by } = row;
+  return {
+    id,
+    parent_type: parent_type === 'campaign' ? 'campaign' : 'submission',
+    parent_id,
+    total_capacity,
+    estimated_credits,
+    target_count: Array.isArray(row.proposed_targets) ? row.proposed_targets.length : 0,
+    conflict_count: Array.isArray(row.conflicts) ? row.conflicts.length : 0,
+    created_at: iso(row.created_at),
+    expires_at: iso(row.expires_at),
+    accepted_at: isoOrNull(row.accepted_at),
+    accepted_by,
+  };
+}
+
+const listRoute = defineRoute({
+  method: 'get',
+  path: '/v1/proposals',
+  access: 'ops',
+  scope: 'proposals:read',
+  operationId: 'listProposals',
+  tag: 'proposals',
+  summary: 'Target proposals, newest first',
+  query: z.strictObject({
+    parent_type: summaryFields.parent_type.optional(),
+    parent_id: z.uuid().optional(),
+    ...pageQuery,
+  }),
+  answers: { 200: { description: 'A page.', schema: pageOf(summarySchema) } },
+  handle: async ({ scope, query }) => {
+    const rows = await listProposals(
+      scope.trx,
+      scope.orgId,
+      { parentType: query.parent_type, parentId: query.parent_id },
+      { order: PROPOSAL_ORDERS[SORT], after: readCursor(query.cursor, SORT), limit: query.limit },
+    );
+    const keyOf = (row: (typeof rows)[number]) => ({ value: row.sort_key, id: row.id });
+    return { body: toPage(rows, query.limit, SORT, keyOf, summaryJson) };
+  },
+});
+
+const getRoute = defineRoute({
+  method: 'get',
+  path: '/v1/proposals/{proposal_id}',
+  access: 'ops',
+  scope: 'proposals:read',
+  operationId: 'getProposal',
+  tag: 'proposals',
+  summary: 'One target proposal with every choice and exclusion explained',
+  params: z.object({ proposal_id: idParam('proposal') }),
+  answers: { 200: { description: 'The proposal.', schema: proposalSchema } },
+  problems: ['not_found'],
+  handle: async ({ scope, params }) => {
+    const row = await findProposal(scope.trx, scope.orgId, params.proposal_id);
+    if (row === undefined) throw new Problem('not_found');
+    const { criteria, proposed_targets, conflicts } = row;
+    return { body: { ...summaryJson(row), criteria, proposed_targets, conflicts } };
+  },
+});
+
+export const proposalRoutes = [listRoute, getRoute];

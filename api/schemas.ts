@@ -1,0 +1,52 @@
+/** Pieces of schemas that several nouns share. */
+import { z } from 'zod';
+
+export const idParam = (what: string) => z.uuid().describe(`Id of the ${what}.`);
+
+export const timestamp = z.iso.datetime().describe('UTC, ISO 8601.');
+export const calendarDate = z.iso.date();
+
+/** Text for people: trimmed, not empty, without control characters. */
+export const label = (max: number) =>
+  z
+    .string()
+    .trim()
+    .min(1)
+    .max(max)
+    .regex(/^\P{Cc}*$/u, 'must not contain control characters');
+
+/** Longer text: line breaks and tabs are fine. */
+export const prose = (max: number) =>
+  z
+    .string()
+    .trim()
+    .max(max)
+    .regex(/^(?:\P{Cc}|[\n\r\t])*$/u, 'must not contain control characters');
+
+/** SoundCloud or Spotify handle, as in the profile's address; kept in lower case. */
+export const handle = z
+  .string()
+  .trim()
+  .toLowerCase()
+  .regex(/^@?[a-z0-9_.-]{1,255}$/u, 'must be a handle: letters, digits, dots, dashes and underscores')
+  .transform((text) => text.replace(/^@/u, ''));
+
+/** E-mail addresses are compared in lower case everywhere. */
+export const email = z.email().max(320).trim().toLowerCase();
+
+/** Query parameter `true` or `false`. */
+export const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
+
+/** A time read from the database as ISO text. */
+export function iso(value: Date | string): string {
+  return (value instanceof Date ? value : new Date(value)).toISOString();
+}
+
+export function isoOrNull(value: Date | string | null): string | null {
+  return value === null ? null : iso(value);
+}
+
+/** A PATCH body that changes nothing is a mistake. */
+export function atLeastOne<T extends z.ZodObject>(schema: T): T {
+  return schema.refine((body) => Object.keys(body as object).length > 0, 'name at least one field to change');
+}

@@ -1,0 +1,199 @@
+/** Submissions: handed in by members, decided by ops, each with a durable review behind it. */
+import { sql } from 'kysely';
+import { z } from 'zod';
+import { listMembers, MEMBER_ORDERS } from '../db/members.js';
+import {
+  findRecentTwin,
+  insertSubmission,
+  listSubmissions,
+  SUBMISSION_ORDERS,
+} from '../db/submission-lists.js';
+import { parseTrackUrl } from '../domain/track-url.js';
+import { audit } from './audit.js';
+import { toProblem } from './middleware/errors.js';
+import { pageOf, pageQuery, readCursor, toPage } from './pagination.js';
+import { Problem } from './problems.js';
+import { defineRoute } from './route.js';
+import { calendarDate, flag, idParam, label } from './schemas.js';
+import type { Scope } from './scope.js';
+import {
+  submissionDetail,
+  submissionDetailSchema,
+  submissionJson,
+  submissionSchema,
+  submissionStatus,
+} from './submission-shape.js';
+
+const SORTS = Object.keys(SUBMISSION_ORDERS) as [keyof typeof SUBMISSION_ORDERS];
+const read = { access: 'anyone', scope: 'submissions:read', tag: 'submissions' } as const;
+
+const createBody = z
+  .strictObject({
+    track_url: z
+      .string()
+      .max(20_000)
+      .describe('Address of the track on SoundCloud; private links and short links will do.'),
+    member_id: z.uuid().optional().describe('Ops and API keys: for whom. Members submit for themselves.'),
+    artist_name: label(300).optional(),
+    track_name: label(300).optional(),
+    client_id: z.uuid().optional().describe('Ops only.'),
+    service_type: label(100).optional().describe('Ops only.'),
+  })
+  .meta({ id: 'NewSubmission' });
+
+const listRoute = defineRoute({
+  ...read,
+  method: 'get',
+  path: '/v1/submissions',
+  operationId: 'listSubmissions',
+  summary: 'Submissions',
+  description: 'Ops see all of the org, members their own.',
+  query: z.strictObject({
+    status: z
+      .string()
+      .transform((text) => text.split(','))
+      .pipe(z.array(submissionStatus).min(1))
+      .optional()
+      .describe('One status, or several separated by commas.'),
+    member_id: z.uuid().optional(),
+    owner_id: z.uuid().optional(),
+    support_date: calendarDate.optional(),
+    open: flag.optional().describe('true: only what is not closed; false: only what is.'),
+    sort: z.enum(SORTS).default('-created_at'),
+    ...pageQuery,
+  }),
+  answers: { 200: { description: 'A page.', schema: pageOf(submissionSchema) } },
+  handle: async ({ scope, query }) => {
+    const rows = await listSubmissions(
+      scope.trx,
+      scope.orgId,
+      {
+        statuses: query.status,
+        memberId: query.member_id,
+        ownerId: query.owner_id,
+        supportDate: query.support_date,
+        open: query.open,
+      },
+      {
+        order: SUBMISSION_ORDERS[query.sort],
+        after: readCursor(query.cursor, query.sort),
+        limit: query.limit,
+      },
+    );
+    const keyOf = (row: (typeof rows)[number]) => ({ value: row.sort_key, id: row.id });
+    return { body: toPage(rows, query.limit, query.sort, keyOf, (row) => submissionJson(row, scope)) };
+  },
+});
+
+const getRoute = defineRoute({
+  ...read,
+  method: 'get',
+  path: '/v1/submissions/{submission_id}',
+  operationId: 'getSubmission',
+  summary: 'One submission, with what its review waits for',
+  params: z.object({ submission_id: idParam('submission') }),
+  answers: { 200: { description: 'The submission.', schema: submissionDetailSchema } },
+  problems: ['not_found'],
+  handle: async ({ scope, deps, params }) => ({
+    body: await submissionDetail(deps, scope, params.submission_id),
+  }),
+});
+
+const createRoute = defineRoute({
+  method: 'post',
+  path: '/v1/submissions',
+  access: 'anyone',
+  scope: ['submissions:write', 'submissions:read', 'members:read'],
+  operationId: 'createSubmission',
+  tag: 'submissions',
+  summary: 'Submit a track',
+  description: 'Its review starts by itself, also when Temporal is away at this moment.',
+  body: createBody,
+  answers: {
+    201: {
+      description: 'The new submission.',
+      schema: submissionDetailSchema,
+      headers: { Location: 'Its address.' },
+    },
+  },
+  problems: [
+    'track_url_missing',
+    'track_url_placeholder',
+    'track_url_other_host',
+    'track_url_profile',
+    'track_url_not_a_track',
+    'track_url_malformed',
+    'track_url_too_long',
+    'no_member',
+    'no_credits',
+    'monthly_limit_reached',
+    'duplicate_track',
+    'unknown_reference',
+  ],
+  handle: async (context) => {
+    const { scope, body, deps } = context;
+    const track = parseTrackUrl(body.track_url);
+    if (!track.ok) throw new Problem(track.code, { detail: track.reason });
+    if (!scope.ops && (body.client_id !== undefined || body.service_type !== undefined)) {
+      throw new Problem('forbidden', { detail: 'client_id and service_type are for ops.' });
+    }
+    const memberId = await chooseMember(scope, body.member_id);
+    const { id } = await insertOrRefuse(scope, memberId, {
+      org_id: scope.orgId,
+      member_id: memberId,
+      track_url: track.url,
+      artist_name: body.artist_name ?? null,
+      track_name: body.track_name ?? null,
+      ...(body.client_id !== undefined && { client_id: body.client_id }),
+      ...(body.service_type !== undefined && { service_type: body.service_type }),
+    });
+    const entry = { action: 'submission.create', entityType: 'submission', entityId: id };
+    await audit(context, scope, { ...entry, after: { member_id: memberId, track_url: track.url } });
+    return { body: await submissionDetail(deps, scope, id), headers: { Location: `/v1/submissions/${id}` } };
+  },
+});
+
+/** The member to submit for: the one named, or the one the caller is. */
+async function chooseMember(scope: Scope, named: string | undefined): Promise<string> {
+  if (named === undefined && scope.ops) {
+    throw new Problem('no_member', { detail: 'Name with `member_id` the member who submits.' });
+  }
+  // Row-level security shows ops everybody and a member only the own row.
+  const page = { order: MEMBER_ORDERS['-created_at'], after: undefined, limit: 2 };
+  const visible = await listMembers(scope.trx, scope.orgId, { id: named }, page);
+  const [member, ...others] = visible;
+  if (member === undefined) {
+    throw named === undefined
+      ? new Problem('no_member')
+      : new Problem('unknown_reference', {
+          detail: 'There is no member with that member_id that you may submit for.',
+        });
+  }
+  if (others.length > 0) {
+    throw new Problem('no_member', { detail: 'You are several members: name one with `member_id`.' });
+  }
+  return member.id;
+}
+
+/** Inserts; a duplicate is refused with the id of the older submission, which the transaction stays alive to find. */
+async function insertOrRefuse(
+  scope: Scope,
+  memberId: string,
+  row: Parameters<typeof insertSubmission>[1],
+): Promise<{ id: string }> {
+  await sql`savepoint submission`.execute(scope.trx);
+  try {
+    return await insertSubmission(scope.trx, row);
+  } catch (error) {
+    const problem = toProblem(error);
+    if (problem.code !== 'duplicate_track') throw error;
+    await sql`rollback to savepoint submission`.execute(scope.trx);
+    const older = await findRecentTwin(scope.trx, scope.orgId, memberId, row.track_url);
+    throw new Problem('duplicate_track', {
+      ...problem.details,
+      extensions: older === undefined ? {} : { submission_id: older.id },
+    });
+  }
+}
+
+export const submissionRoutes = [listRoute, createRoute, getRoute];

@@ -1,0 +1,84 @@
+/** The events integrators receive: type, words, schema and an example of each body `{type, timestamp, data}`. */
+import { z } from 'zod';
+import type { EventType } from '../domain/events.js';
+import { timestamp } from './schemas.js';
+
+export interface WebhookEvent {
+  type: EventType;
+  description: string;
+  schema: z.ZodType;
+  example: { type: EventType; timestamp: string; data: Record<string, unknown> };
+}
+
+const SUBMISSION = '0198f1f0-5a0e-7c33-9d7e-3b6a1c7f2d10';
+const MEMBER = '0198f1f0-5a0e-7c33-9d7e-3b6a1c7f2d11';
+const PERSON = '0198f1f0-5a0e-7c33-9d7e-3b6a1c7f2d12';
+const AT = '2026-03-02T09:30:00.000Z';
+
+function event(
+  type: EventType,
+  description: string,
+  data: z.ZodObject,
+  example: Record<string, unknown>,
+): WebhookEvent {
+  return {
+    type,
+    description,
+    schema: z.object({
+      type: z.literal(type),
+      timestamp: timestamp.describe('Business time of the change.'),
+      data: data.extend({ submission_id: z.uuid() }),
+    }),
+    example: { type, timestamp: AT, data: { submission_id: SUBMISSION, ...example } },
+  };
+}
+
+export const webhookEvents: readonly WebhookEvent[] = [
+  event(
+    'submission.created',
+    'A track was submitted; a decision is promised.',
+    z.object({ member_id: z.uuid().nullable(), track_url: z.string() }),
+    { member_id: MEMBER, track_url: 'https://soundcloud.com/night-harbor/low-tide' },
+  ),
+  event(
+    'submission.decided',
+    'Approved or rejected.',
+    z.object({
+      status: z.enum(['approved', 'rejected']),
+      decided_by: z.string().describe('User id, or `system`.'),
+      reason: z.string().optional(),
+    }),
+    { status: 'approved', decided_by: PERSON },
+  ),
+  event(
+    'submission.breached',
+    'The promised time for a decision is over; repeated daily.',
+    z.object({
+      promise: z.literal('decision'),
+      hours: z.number(),
+      times: z.int(),
+      due_at: timestamp.nullable(),
+    }),
+    { promise: 'decision', hours: 24, times: 1, due_at: AT },
+  ),
+  event(
+    'submission.withdrawn',
+    'Taken back by the member or by ops.',
+    z.object({ by: z.string().describe('User id, or `key:<id>`.') }),
+    {
+      by: PERSON,
+    },
+  ),
+  event(
+    'submission.supported',
+    'All its reposts are settled, at least one was completed.',
+    z.object({ support_url: z.string().nullable(), credits_consumed: z.int() }),
+    { support_url: 'https://soundcloud.com/night-harbor/low-tide', credits_consumed: 3 },
+  ),
+  event(
+    'submission.unsupported',
+    "No repost was completed; the month's slot is free again.",
+    z.object({ reason: z.string() }),
+    { reason: 'no_completed_assignment' },
+  ),
+];

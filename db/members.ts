@@ -1,0 +1,100 @@
+/** Members: the rows ops keep, and lists of them. */
+import { type Insertable, type Selectable, sql, type Updateable } from 'kysely';
+import type { Queryable, Trx } from './client.js';
+import { behind, type Keyset, type KeysetOrder, keysetOrderBy, sortKey } from './keyset.js';
+import type { SoundcloudMemberStatus, SoundcloudMembers, SoundcloudSizeTier } from './schema.js';
+
+export type MemberRow = Selectable<SoundcloudMembers>;
+
+export const MEMBER_ORDERS = {
+  name: { column: 'soundcloud_members.name', id: 'soundcloud_members.id', type: 'text', direction: 'asc' },
+  created_at: {
+    column: 'soundcloud_members.created_at',
+    id: 'soundcloud_members.id',
+    type: 'timestamptz',
+    direction: 'asc',
+  },
+  '-created_at': {
+    column: 'soundcloud_members.created_at',
+    id: 'soundcloud_members.id',
+    type: 'timestamptz',
+    direction: 'desc',
+  },
+} as const satisfies Record<string, KeysetOrder>;
+
+export interface MemberFilter {
+  id?: string | undefined;
+  status?: SoundcloudMemberStatus | undefined;
+  sizeTier?: SoundcloudSizeTier | undefined;
+  genreFamilyId?: string | undefined;
+  handle?: string | undefined;
+  email?: string | undefined;
+}
+
+/** One row more than `limit` when there is a next page. */
+export function listMembers(
+  db: Queryable,
+  orgId: string,
+  filter: MemberFilter,
+  page: { order: KeysetOrder; after: Keyset | undefined; limit: number },
+): Promise<(MemberRow & { sort_key: string | null })[]> {
+  const { id, status, sizeTier, genreFamilyId, handle, email } = filter;
+  const { after } = page;
+  return db
+    .selectFrom('soundcloud_members')
+    .selectAll('soundcloud_members')
+    .select(sortKey(page.order).as('sort_key'))
+    .where('soundcloud_members.org_id', '=', orgId)
+    .$if(id !== undefined, (query) => query.where('soundcloud_members.id', '=', id ?? ''))
+    .$if(status !== undefined, (query) => query.where('status', '=', status ?? 'active'))
+    .$if(sizeTier !== undefined, (query) => query.where('size_tier', '=', sizeTier ?? 'T1'))
+    .$if(genreFamilyId !== undefined, (query) => query.where('genre_family_id', '=', genreFamilyId ?? ''))
+    .$if(handle !== undefined, (query) => query.where('soundcloud_handle', '=', handle ?? ''))
+    .$if(email !== undefined, (query) => query.where(sql<boolean>`emails @> array[${email}::text]`))
+    .$if(after !== undefined, (query) => query.where(behind(page.order, after ?? { value: null, id: '' })))
+    .orderBy(keysetOrderBy(page.order))
+    .limit(page.limit + 1)
+    .execute();
+}
+
+export function findMember(db: Queryable, orgId: string, id: string): Promise<MemberRow | undefined> {
+  return db
+    .selectFrom('soundcloud_members')
+    .selectAll()
+    .where('org_id', '=', orgId)
+    .where('id', '=', id)
+    .executeTakeFirst();
+}
+
+export function insertMember(db: Queryable, row: Insertable<SoundcloudMembers>): Promise<{ id: string }> {
+  return db.insertInto('soundcloud_members').values(row).returning('id').executeTakeFirstOrThrow();
+}
+
+/** @returns false when there was none */
+export async function updateMember(
+  db: Queryable,
+  orgId: string,
+  id: string,
+  change: Updateable<SoundcloudMembers>,
+): Promise<boolean> {
+  const result = await db
+    .updateTable('soundcloud_members')
+    .set(change)
+    .where('org_id', '=', orgId)
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return result.numUpdatedRows > 0n;
+}
+
+/** Removes a member with accounts, genres and avoid list; a foreign key refuses it when there is history. */
+export async function deleteMember(trx: Trx, orgId: string, id: string): Promise<void> {
+  const own = [
+    'soundcloud_member_accounts',
+    'soundcloud_member_genres',
+    'soundcloud_avoid_list_items',
+  ] as const;
+  for (const table of own) {
+    await trx.deleteFrom(table).where('org_id', '=', orgId).where('member_id', '=', id).execute();
+  }
+  await trx.deleteFrom('soundcloud_members').where('org_id', '=', orgId).where('id', '=', id).execute();
+}
