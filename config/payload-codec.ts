@@ -1,7 +1,7 @@
 /** Optional encryption of workflow payloads: with a key, Temporal stores only ciphertext (AES-256-GCM). */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import type { Payload, PayloadCodec } from '@temporalio/common';
-import { temporal } from '@temporalio/proto';
+import proto from '@temporalio/proto';
 
 const ENCODING = 'binary/encrypted';
 const NONCE_BYTES = 12;
@@ -31,7 +31,7 @@ export function createPayloadCodec(key: string): PayloadCodec {
 function encrypt(secret: Buffer, payload: Payload): Payload {
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv('aes-256-gcm', secret, nonce);
-  const plain = temporal.api.common.v1.Payload.encode(payload).finish();
+  const plain = proto.temporal.api.common.v1.Payload.encode(payload).finish();
   const data = Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
   return { metadata: { encoding: Buffer.from(ENCODING) }, data };
 }
@@ -44,7 +44,7 @@ function decrypt(secret: Buffer, payload: Payload): Payload {
     decipher.update(data.subarray(NONCE_BYTES, data.length - TAG_BYTES)),
     decipher.final(),
   ]);
-  return temporal.api.common.v1.Payload.decode(plain) as Payload;
+  return proto.temporal.api.common.v1.Payload.decode(plain) as Payload;
 }
 
 function encodingOf(payload: Payload): string {
