@@ -1,8 +1,8 @@
 /** Registers the search attributes of the lifecycles; existing ones stay as they are. */
 import type { Connection } from '@temporalio/client';
-import { temporal } from '@temporalio/proto';
+import proto from '@temporalio/proto';
 
-const { IndexedValueType } = temporal.api.enums.v1;
+const { IndexedValueType } = proto.temporal.api.enums.v1;
 
 const ATTRIBUTES = {
   OrgId: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
