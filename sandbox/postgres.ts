@@ -75,8 +75,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   const data = path.join(home, `data-${options.major ?? '18'}`);
   const recordFile = path.join(folder, 'process.json');
   const logFile = path.join(folder, 'postgres.log');
-  const urlAt = (port: number) => (database: string) =>
-    `postgresql://${SUPERUSER}:${encodeURIComponent(password)}@127.0.0.1:${port}/${encodeURIComponent(database)}`;
+  const urlAt = (port: number) => (database: string) => serverUrl(port, password, database);
 
   const leftover = findLeftover(recordFile, data);
   if (leftover) {
@@ -155,6 +154,11 @@ export async function removePostgres(folder: string): Promise<void> {
   }
   if (home) rmSync(home, { recursive: true, force: true });
   rmSync(real, { recursive: true, force: true });
+}
+
+/** The superuser's connection URL. */
+export function serverUrl(port: number, password: string, database: string): string {
+  return `postgresql://${SUPERUSER}:${encodeURIComponent(password)}@127.0.0.1:${port}/${encodeURIComponent(database)}`;
 }
 
 async function stopServer(running: RunningProcess): Promise<void> {
@@ -298,7 +302,8 @@ async function untilReady(
   return false;
 }
 
-async function answers(url: string, timeoutMs: number): Promise<boolean> {
+/** Whether a server answers a query. */
+export async function answers(url: string, timeoutMs: number): Promise<boolean> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: timeoutMs });
   client.on('error', () => {});
   try {

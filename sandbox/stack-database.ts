@@ -2,6 +2,7 @@
 import pg from 'pg';
 import { createDatabase } from '../db/client.js';
 import { readClock } from '../db/clock.js';
+import { setClock } from '../db/setup.js';
 import type { BusinessClock } from '../domain/calendar.js';
 
 export const STACK_DATABASE = 'spark';
@@ -15,27 +16,28 @@ export async function makeStackDatabase(adminUrl: string): Promise<void> {
 }
 
 /**
- * Writes the business clock of a migrated database, once; later only checks that the day is the one it was made with.
- * @param daySeconds real seconds of a business day
- * @throws Error when the database already has a clock with another day.
+ * Sets the business clock of a new database, and answers with the clock it has.
+ * @param wish real seconds of a business day, and the business instant (epoch ms) that begins now (default: the real
+ *   one); undefined = as the database has it
+ * @throws Error when the clock is another one and can no longer change.
  */
-export async function establishClock(ownerUrl: string, daySeconds: number): Promise<BusinessClock> {
-  await onConnection(ownerUrl, (client) =>
-    client.query(
-      `insert into public.soundcloud_clock (real_start, business_start, day_seconds)
-       values (clock_timestamp(), clock_timestamp(), $1) on conflict (id) do nothing`,
-      [daySeconds],
-    ),
-  );
+export async function establishClock(
+  ownerUrl: string,
+  wish: { daySeconds: number; businessStart?: number } | undefined,
+): Promise<BusinessClock> {
   const db = createDatabase(ownerUrl, { max: 1 });
   try {
-    const clock = await readClock(db);
-    if (clock.daySeconds !== daySeconds) {
+    const known = await readClock(db);
+    if (wish === undefined || wish.daySeconds === known.daySeconds) return known;
+    try {
+      return await setClock(db, wish);
+    } catch (error) {
+      if (!(error instanceof pg.DatabaseError && error.message === 'clock_fixed')) throw error;
       throw new Error(
-        `The database's business day lasts ${clock.daySeconds} s, not ${daySeconds} s, and cannot change. Use --day-seconds ${clock.daySeconds}, or another data folder or database.`,
+        `The database's business day lasts ${known.daySeconds} s, not ${wish.daySeconds} s, and can no longer change. Use --day-seconds ${known.daySeconds}, or another data folder or database.`,
+        { cause: error },
       );
     }
-    return clock;
   } finally {
     await db.destroy();
   }

@@ -7,7 +7,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { migrate } from '../db/migrator.js';
-import { type BusinessClock, REAL_DAY_SECONDS } from '../domain/calendar.js';
+import type { BusinessClock } from '../domain/calendar.js';
 import { type DataFolder, openDataFolder, type StackState } from './data-folder.js';
 import { tryLock } from './folder-lock.js';
 import { startNodeProgram } from './node-program.js';
@@ -37,13 +37,18 @@ export type StackEvent =
 export interface StackOptions {
   /** The data folder; made when missing. */
   folder: string;
-  /** Real seconds of a business day (24 … 86,400); only when the folder is made. Default: what it was made with, else real time. */
+  /** Real seconds of a business day (24 … 86,400), fixed when the folder is made. Default: as it was made, else real time. */
   daySeconds?: number | undefined;
+  /** Business instant (epoch ms) at which a compressed clock begins. Default: the real one. */
+  businessStart?: number | undefined;
   /** Port of the API; an error when it is taken. Default: the last one, else 8080, else any. */
   apiPort?: number | undefined;
-  /** An existing database instead of the embedded one: connection URLs of the owner and the two logins. */
-  database?: { owner: string; api: string; worker: string } | undefined;
-  /** Runs after the migrations and before worker and API: seeding. */
+  /**
+   * An existing database instead of the embedded one: connection URLs of the owner and the two logins, and the
+   * password to give to the logins (left as it is when absent).
+   */
+  database?: { owner: string; api: string; worker: string; loginPassword?: string } | undefined;
+  /** Runs when database and stand-ins are ready, before worker and API: seeding. */
   prepare?: (addresses: StackAddresses) => Promise<void>;
   report?: (event: StackEvent) => void;
   /** Gives up starting; everything started so far is stopped. */
@@ -55,7 +60,6 @@ export interface StackOptions {
 
 export interface Stack {
   addresses: StackAddresses;
-  daySeconds: number;
   folder: DataFolder;
   /** `postgres` (unless external), `temporal`, `sandbox`, `worker`, `api`: to stop, start or crash one of them. */
   service(name: string): Service;
@@ -97,7 +101,6 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const keepAlive = setInterval(() => {}, 2 ** 30);
   return {
     addresses: run.addresses,
-    daySeconds: run.daySeconds,
     folder,
     service: (name) => run.service(name),
     async stop({ hurry = false } = {}) {
@@ -111,7 +114,6 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
 class StackRun {
   started = false;
-  daySeconds = REAL_DAY_SECONDS;
   #services: Service[] = [];
   #addresses: StackAddresses | undefined;
   #ports: Record<string, number> = {};
@@ -143,36 +145,44 @@ class StackRun {
     const { folder, options } = this;
     const programs = options.programs ?? PROGRAMS;
     const known = folder.state();
-    this.daySeconds = chosenDay(known, options, folder.root);
+    const daySeconds = chosenDay(known, options, folder.root);
     this.#ports = { ...known?.ports };
     await this.#stopOrphans(programs);
     this.#signal.throwIfAborted();
 
     const apiPort = await this.#apiPort();
     const [owner, temporal] = await this.#all([this.#startDatabase(), this.#startTemporal()]);
-    const urls = options.database ?? this.#loginUrls(owner);
+    const { database } = options;
+    const urls = database
+      ? { owner: database.owner, api: database.api, worker: database.worker }
+      : this.#loginUrls(owner);
     this.#addresses = {
       databaseUrls: urls,
       ...temporal,
       apiPort,
       apiUrl: `http://127.0.0.1:${apiPort}`,
       jwtSecret: folder.secrets().jwtSecret,
-      clock: await this.#migrate(urls.owner),
+      clock: await this.#migrate(urls.owner, daySeconds),
       sandbox: { urls: {}, env: {} },
       sandboxFolder: folder.sandbox,
       sandboxPorts: await this.#sandboxPorts(),
     };
-    folder.saveState({ ports: this.#ports, daySeconds: this.daySeconds, database: databaseName(options) });
+    folder.saveState({
+      ports: this.#ports,
+      daySeconds: this.addresses.clock.daySeconds,
+      database: databaseName(options),
+    });
     this.#signal.throwIfAborted();
-    if (options.prepare)
-      await this.#step(
-        'seed',
-        () => options.prepare?.(this.addresses),
-        () => '',
-      );
-
     const [first, ...rest] = programs;
     if (first) await this.#startProgram(first);
+    const { prepare } = options;
+    if (prepare) {
+      await this.#step(
+        'seed',
+        () => prepare(this.addresses),
+        () => '',
+      );
+    }
     await this.#all(rest.map((program) => this.#startProgram(program)));
     this.started = true;
   }
@@ -345,17 +355,20 @@ class StackRun {
     return { owner, api: as('spark_api'), worker: as('spark_worker') };
   }
 
-  async #migrate(owner: string): Promise<BusinessClock> {
-    const { database } = this.options;
+  async #migrate(owner: string, daySeconds: number | undefined): Promise<BusinessClock> {
+    const { database, businessStart } = this.options;
+    const loginPassword = database ? database.loginPassword : this.folder.secrets().loginPassword;
+    const wish =
+      daySeconds === undefined ? undefined : { daySeconds, ...(businessStart && { businessStart }) };
     const { clock } = await this.#step(
       'migrations',
       async () => {
         const result = await migrate({
           url: owner,
           report: this.#progress('migrations'),
-          ...(database ? {} : { loginPassword: this.folder.secrets().loginPassword }),
+          ...(loginPassword && { loginPassword }),
         });
-        return { ...result, clock: await establishClock(owner, this.daySeconds) };
+        return { ...result, clock: await establishClock(owner, wish) };
       },
       ({ applied, alreadyApplied }) => `${applied.length} applied, ${alreadyApplied} were there`,
     );
@@ -392,7 +405,7 @@ class StackRun {
   }
 }
 
-function chosenDay(known: StackState | undefined, options: StackOptions, root: string): number {
+function chosenDay(known: StackState | undefined, options: StackOptions, root: string): number | undefined {
   if (known && known.database !== databaseName(options)) {
     throw new Error(
       `The data folder ${root} belongs to the database ${known.database}, not to ${databaseName(options)}. Choose another folder with --data, or set DATABASE_URL as before.`,
@@ -403,7 +416,7 @@ function chosenDay(known: StackState | undefined, options: StackOptions, root: s
       `The data folder ${root} was made with a day of ${known.daySeconds} s, which cannot change. Leave --day-seconds out, or choose another folder with --data.`,
     );
   }
-  return known?.daySeconds ?? options.daySeconds ?? REAL_DAY_SECONDS;
+  return options.daySeconds;
 }
 
 function databaseName({ database }: StackOptions): string {

@@ -1,0 +1,94 @@
+/** What the database tells about itself: migrations, ledger, outbox, rows that should have a workflow. */
+import { sql } from 'kysely';
+import { createDatabase, type Db } from '../../db/client.js';
+import { ledgerViolations } from '../../db/ledger-invariants.js';
+import { migrationStatus } from '../../db/migrator.js';
+import type { Finding } from './finding.js';
+
+/** A row whose lifecycle should be open. */
+export interface OpenRow {
+  orgId: string;
+  entityType: string;
+  entityId: string;
+}
+
+export interface DatabaseFacts {
+  findings: Finding[];
+  /** Rows that should have an open workflow; those whose start still waits in the outbox are left out. */
+  openRows: OpenRow[];
+}
+
+/** An event this old should have been relayed: the relay is told at once and looks by itself every few seconds. */
+const BACKLOG_AFTER = '1 minute';
+
+/** Looks at the database as its owner. @throws when it cannot be reached. */
+export async function checkDatabase(url: string): Promise<DatabaseFacts> {
+  const { pending, edited } = await migrationStatus(url);
+  const findings: Finding[] = [];
+  if (edited.length > 0) {
+    findings.push({
+      area: 'migrations',
+      problem: `Files differ from what was applied: ${edited.join(', ')}.`,
+      repair: 'Restore the files from version control; correct a mistake with a new migration.',
+    });
+  }
+  if (pending.length > 0) {
+    findings.push({
+      area: 'migrations',
+      problem: `Not applied: ${pending.join(', ')}.`,
+      repair: 'Run `spark migrate`, then `spark doctor` again (the rest was not looked at).',
+    });
+    return { findings, openRows: [] };
+  }
+  const db = createDatabase(url, { max: 2, applicationName: 'artist-spark doctor' });
+  try {
+    findings.push(...(await checkLedger(db)), ...(await checkOutbox(db)));
+    return { findings, openRows: await openRows(db) };
+  } finally {
+    await db.destroy();
+  }
+}
+
+async function checkLedger(db: Db): Promise<Finding[]> {
+  const violations = await ledgerViolations(db);
+  return violations.map((violation) => ({
+    area: 'ledger',
+    problem: `${violation.rule} is broken for ${violation.subjectId} of org ${violation.orgId}: ${violation.detail}`,
+    repair:
+      'Look at the entries of that member in the order of their versions, and correct with a new entry (a manual credit change); entries are never edited.',
+  }));
+}
+
+async function checkOutbox(db: Db): Promise<Finding[]> {
+  const { rows } = await sql<{ waiting: number; oldest: string; failing: number; error: string | null }>`
+    select count(*)::int as waiting,
+           date_trunc('second', now() - min(created_at))::text as oldest,
+           count(*) filter (where relay_error is not null)::int as failing,
+           (array_agg(relay_error order by seq) filter (where relay_error is not null))[1] as error
+    from public.soundcloud_events
+    where relayed_at is null and created_at < now() - ${BACKLOG_AFTER}::interval`.execute(db);
+  const [backlog] = rows;
+  if (!backlog || backlog.waiting === 0) return [];
+  const failing = backlog.failing > 0 ? `, ${backlog.failing} of them failing (first: ${backlog.error})` : '';
+  return [
+    {
+      area: 'outbox',
+      problem: `${backlog.waiting} events wait to be relayed, the oldest for ${backlog.oldest}${failing}.`,
+      repair: 'Check that a worker runs and reaches Temporal; the events are relayed by themselves then.',
+    },
+  ];
+}
+
+async function openRows(db: Db): Promise<OpenRow[]> {
+  const { rows } = await sql<{ org_id: string; entity_type: string; entity_id: string }>`
+    select candidate.org_id, candidate.entity_type, candidate.entity_id
+    from private.reconcile_candidates() candidate
+    where not exists (
+      select from public.soundcloud_events event
+      where event.org_id = candidate.org_id
+        and event.entity_type = candidate.entity_type
+        and event.entity_id = candidate.entity_id
+        and event.relayed_at is null
+    )`.execute(db);
+  return rows.map((row) => ({ orgId: row.org_id, entityType: row.entity_type, entityId: row.entity_id }));
+}

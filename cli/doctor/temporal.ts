@@ -1,0 +1,156 @@
+/** Whether Temporal answers, knows us, has workers, and runs the workflows that the database says are open. */
+import type { Client } from '@temporalio/client';
+import type { Config } from '../../config/config.js';
+import { createTemporalClient } from '../../config/temporal.js';
+import { createStarter, type Starter } from '../../outbox/starter.js';
+import { SEARCH_ATTRIBUTES } from '../../sandbox/temporal.js';
+import type { DatabaseFacts, OpenRow } from './database.js';
+import type { Finding } from './finding.js';
+
+const PARALLEL = 16;
+const NAMED = 5;
+const TIMEOUT_MS = 5_000;
+/** Queues that need a worker: workflows and database activities, and one per outside system. */
+const QUEUE_SUFFIXES = ['', '-soundcloud', '-email', '-webhooks'];
+
+/**
+ * Looks at Temporal.
+ * @param repair starts workflows that are missing or failed
+ */
+export async function checkTemporal(
+  config: Config,
+  facts: DatabaseFacts,
+  repair: boolean,
+): Promise<Finding[]> {
+  const { client, connection } = createTemporalClient(config);
+  try {
+    const unreachable = await checkServer(client, config);
+    if (unreachable.length > 0) return unreachable;
+    const starter = createStarter(client, config.SPARK_TASK_QUEUE);
+    return [
+      ...(await checkWorkers(client, config)),
+      ...(await checkSchedules(client, config)),
+      ...(await checkWorkflows(starter, facts.openRows, config, repair)),
+    ];
+  } finally {
+    await connection.close();
+  }
+}
+
+async function checkServer(
+  client: Client,
+  { TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE: namespace }: Config,
+): Promise<Finding[]> {
+  try {
+    const { customAttributes } = await client.connection.withDeadline(Date.now() + TIMEOUT_MS, () =>
+      client.connection.operatorService.listSearchAttributes({ namespace }),
+    );
+    const missing = Object.keys(SEARCH_ATTRIBUTES).filter((name) => !(name in (customAttributes ?? {})));
+    if (missing.length === 0) return [];
+    return [
+      {
+        area: 'servers',
+        problem: `Temporal does not know the search attributes ${missing.join(', ')}.`,
+        repair: 'Start a worker: it registers them. Or: temporal operator search-attribute create.',
+      },
+    ];
+  } catch (error) {
+    return [
+      {
+        area: 'servers',
+        problem: `Temporal at ${TEMPORAL_ADDRESS}, namespace ${namespace}, does not answer (${(error as Error).message}).`,
+        repair: 'Start it, or correct TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE.',
+      },
+    ];
+  }
+}
+
+async function checkWorkers(client: Client, config: Config): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const suffix of QUEUE_SUFFIXES) {
+    const name = `${config.SPARK_TASK_QUEUE}${suffix}`;
+    // 1 = workflow tasks, 2 = activity tasks; the provider queues have activities only.
+    const { pollers } = await client.workflowService.describeTaskQueue({
+      namespace: config.TEMPORAL_NAMESPACE,
+      taskQueue: { name },
+      taskQueueType: suffix === '' ? 1 : 2,
+    });
+    if ((pollers ?? []).length > 0) continue;
+    findings.push({
+      area: 'servers',
+      problem: `No worker has asked for work on ${name} in the last minutes.`,
+      repair: 'Start the worker (`spark start`, or `docker compose up worker`) and look at its log.',
+    });
+  }
+  return findings;
+}
+
+async function checkSchedules(client: Client, config: Config): Promise<Finding[]> {
+  const paused: string[] = [];
+  let found = 0;
+  for await (const schedule of client.schedule.list()) {
+    if (!schedule.scheduleId.startsWith(`${config.SPARK_TASK_QUEUE}:`)) continue;
+    found += 1;
+    if (schedule.state.paused) paused.push(schedule.scheduleId);
+  }
+  if (found === 0) {
+    return [
+      {
+        area: 'schedules',
+        problem: 'Temporal has none of our schedules.',
+        repair: 'Restart the worker: it makes them when it starts.',
+      },
+    ];
+  }
+  return paused.map((id) => ({
+    area: 'schedules',
+    problem: `The schedule ${id} is paused.`,
+    repair: `Resume it when it was not on purpose: temporal schedule toggle --unpause --schedule-id '${id}'.`,
+  }));
+}
+
+async function checkWorkflows(
+  starter: Starter,
+  rows: readonly OpenRow[],
+  config: Config,
+  repair: boolean,
+): Promise<Finding[]> {
+  const missing: string[] = [];
+  const failed: string[] = [];
+  for (let from = 0; from < rows.length; from += PARALLEL) {
+    await Promise.all(
+      rows.slice(from, from + PARALLEL).map(async ({ orgId, entityType, entityId }) => {
+        const lifecycle = starter.lifecycleOf(entityType, orgId, entityId);
+        if (!lifecycle) return;
+        const condition = await starter.inspect(lifecycle.workflowId);
+        if (condition === 'running') return;
+        if (repair && condition !== 'ended' && (await starter.startAgain(entityType, orgId, entityId)))
+          return;
+        (condition === 'failed' ? failed : missing).push(lifecycle.workflowId);
+      }),
+    );
+  }
+  const findings: Finding[] = [];
+  if (missing.length > 0) {
+    findings.push({
+      area: 'workflows',
+      problem: `${missing.length} open rows have no running workflow: ${some(missing)}.`,
+      repair:
+        'The reconciler starts them within 10 minutes while a worker runs; `spark doctor --repair` does it now.',
+    });
+  }
+  if (failed.length > 0) {
+    findings.push({
+      area: 'workflows',
+      problem: `${failed.length} open rows have a workflow that failed: ${some(failed)}.`,
+      repair: `Read why at ${config.TEMPORAL_UI_URL}/namespaces/${config.TEMPORAL_NAMESPACE}/workflows, correct the cause, then run \`spark doctor --repair\`.`,
+    });
+  }
+  return findings;
+}
+
+function some(ids: string[]): string {
+  return ids.length > NAMED
+    ? `${ids.slice(0, NAMED).join(', ')} and ${ids.length - NAMED} more`
+    : ids.join(', ');
+}
