@@ -105,6 +105,7 @@ describe('fees', () => {
     [100, 29, 29],
     [60, 12.5, 7],
     [7, 100, 7],
+    [10_000, 0.57, 57],
   ])('of %d credits at %f %% are %d', (price, percent, fee) => {
     expect(feeOf(price, percent)).toBe(fee);
     expect(earningOf(price, percent)).toBe(price - fee);

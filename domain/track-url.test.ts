@@ -104,6 +104,8 @@ const REFUSED: [name: string, text: string, code: TrackUrlCode][] = [
     `https://soundcloud.com/night-harbour/${page}`,
     'track_url_profile',
   ]),
+  ['profile beside another link', 'https://youtu.be/abc soundcloud.com/night-harbour', 'track_url_profile'],
+  ['home page at the end of a sentence', 'see soundcloud.com.', 'track_url_not_a_track'],
   ['home page', 'https://soundcloud.com/', 'track_url_not_a_track'],
   ['home page, bare', 'soundcloud.com', 'track_url_not_a_track'],
   ...[
@@ -121,6 +123,8 @@ const REFUSED: [name: string, text: string, code: TrackUrlCode][] = [
     'track_url_not_a_track',
   ]),
   ['more behind the track', `${TRACK}/something`, 'track_url_not_a_track'],
+  ['more behind a page of the track', `${TRACK}/likes/more`, 'track_url_not_a_track'],
+  ['more behind the secret token', `${TRACK}/s-AbC12/s-AbC12`, 'track_url_not_a_track'],
   ['short link without code', 'https://on.soundcloud.com/', 'track_url_not_a_track'],
   ['short link with a path', 'https://on.soundcloud.com/a/b', 'track_url_malformed'],
   ['short link with odd code', 'https://on.soundcloud.com/a%20b', 'track_url_malformed'],

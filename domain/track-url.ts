@@ -75,8 +75,8 @@ const SEPARATORS = /[\s<>"'`()[\]{}|,;“”‘’«»\u00ad\u200b-\u200f\u202a-
 const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/;
 const WITH_SCHEME = /https?:\/\/.+$/i;
 const PROTOCOL_RELATIVE = /^\/\/(?=[^/])/;
-/** SoundCloud's host at the start of a scheme-less address, not a part of a longer host, path or mail address. */
-const BARE_HOST = /(?<![\p{L}\p{N}_.@%/\\-])(?:(?:www|m|on)\.)?soundcloud\.com(?![\p{L}\p{N}_.@%-]).*$/iu;
+/** A scheme-less address that begins like SoundCloud's host, not inside a longer host, a path or a mail address. */
+const BARE_HOST = /(?<![\p{L}\p{N}_.@%/\\-])(?:(?:www|m|on)\.)?soundcloud\.com.*$/iu;
 /** Another host without scheme: with a path, or ending like the hosts music is found on (not `Vol.One`). */
 const OTHER_BARE_HOST =
   /^(?:[\p{L}\p{N}-]+\.)+(?:\p{L}{2,24}[/?#]|(?:com|net|org|io|fm|be|me|tv|app|link)$)/iu;
