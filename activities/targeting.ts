@@ -4,6 +4,7 @@ import type { ReachPlan } from '../db/proposals.js';
 import type { SubmissionRow } from '../db/submissions.js';
 import { draftedQueueDates, loadCandidates, loadTargetTrack, spendableBalance } from '../db/targeting.js';
 import { dateOf } from '../domain/calendar.js';
+import { expectedReach, targetReachOf } from '../domain/credits.js';
 import { nextQueueDate } from '../domain/queue-dates.js';
 import { type OrgSettings, targetingSettings } from '../domain/settings.js';
 import { buildProposal } from '../domain/targeting.js';
@@ -41,13 +42,8 @@ export async function buildForSubmission(
     now,
     support_date: supportDate,
     budget,
-    target_reach: settings.reach_per_credit * budget,
+    target_reach: targetReachOf(budget, settings.reach_per_credit),
   });
-  const planned = proposal.total_capacity;
-  const reach = {
-    expected_reach_planned: planned,
-    expected_reach_min: Math.floor((planned * pacing.reach_min_percent) / 100),
-    expected_reach_max: Math.ceil((planned * pacing.reach_max_percent) / 100),
-  };
+  const reach = expectedReach(proposal.total_capacity, pacing.reach_min_percent, pacing.reach_max_percent);
   return { proposal, reach, supportDate };
 }

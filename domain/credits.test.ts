@@ -128,10 +128,10 @@ it('aims at what the balance buys', () => {
 });
 
 it('expects 70 to 130 percent of the planned reach, in whole reach', () => {
-  expect(expectedReach(1_999, 70, 130)).toEqual({
-    expected_reach_min: 1_399,
-    expected_reach_planned: 1_999,
-    expected_reach_max: 2_599,
+  expect(expectedReach(1_001, 70, 130)).toEqual({
+    expected_reach_min: 700,
+    expected_reach_planned: 1_001,
+    expected_reach_max: 1_302,
   });
 });
 

@@ -65,16 +65,16 @@ export function targetReachOf(spendable: number, reachPerCredit: number): number
   return Math.max(0, spendable) * reachPerCredit;
 }
 
-/** `expected_reach_*` of a plan: Σ reach, and its lower and upper percent, rounded to whole reach. */
+/** `expected_reach_*` of a plan: Σ reach, and its lower and upper percent as the whole reach around them. */
 export function expectedReach(
   planned: number,
   minPercent: number,
   maxPercent: number,
 ): { expected_reach_min: number; expected_reach_planned: number; expected_reach_max: number } {
   return {
-    expected_reach_min: Math.round((planned * minPercent) / 100),
+    expected_reach_min: Math.floor((planned * minPercent) / 100),
     expected_reach_planned: planned,
-    expected_reach_max: Math.round((planned * maxPercent) / 100),
+    expected_reach_max: Math.ceil((planned * maxPercent) / 100),
   };
 }
 
