@@ -1,5 +1,6 @@
 /** Loads the facts the target builder judges by, in a few set-based queries whatever the number of supporters. */
 import { sql } from 'kysely';
+import { handleKey } from '../domain/targeting-exclusions.js';
 import type { TargetCandidate, TargetTrack } from '../domain/targeting-types.js';
 import type { Trx } from './client.js';
 import type { SubmissionRow } from './submissions.js';
@@ -156,7 +157,8 @@ export async function loadTargetTrack(
     family: submission.family,
     subgenres: submission.subgenres,
     member_id: submission.member_id,
-    handles: [...new Set(handles)],
+    // As in canonical track URLs, against which they are matched in SQL.
+    handles: [...new Set(handles.map(handleKey))],
     avoided_handles: side?.avoided ?? [],
   };
 }

@@ -144,6 +144,7 @@ describe('for any input', () => {
           if (rules.size > 0) expect(codes).toEqual(rules);
           else expect([...codes].every((code) => code === 'budget')).toBe(true);
         }
+        expect(spare.map((x) => x.member_id)).toEqual(spare.map((x) => x.member_id).sort());
         const { counts } = proposal.criteria;
         expect(counts.candidates).toBe(given.candidates.length);
         expect(counts.proposed).toBe(proposal.proposed_targets.length);
