@@ -11,7 +11,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { Kysely, type Migration, Migrator, PostgresDialect, sql } from 'kysely';
+import { type DatabaseIntrospector, Kysely, type Migration, Migrator, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
 
 const BOOKKEEPING_SCHEMA = 'spark_migrations';
@@ -116,7 +116,33 @@ export async function migrationStatus(
 function openForMigrations(url: string): Kysely<Checksums> {
   const pool = new pg.Pool({ connectionString: url, max: 3, application_name: 'artist-spark migrate' });
   pool.on('error', () => {});
-  return new Kysely<Checksums>({ dialect: new PostgresDialect({ pool }) });
+  return new Kysely<Checksums>({ dialect: new MigrationDialect({ pool }) });
+}
+
+/**
+ * Before each file the Migrator asks for all schemas and tables to see whether its own are there. With ours beside them
+ * that is 0.2 s a file; it gets to see the bookkeeping schema only.
+ */
+class MigrationDialect extends PostgresDialect {
+  override createIntrospector(db: Kysely<unknown>): DatabaseIntrospector {
+    const getSchemas = async () => {
+      const { rows } = await sql<{ name: string }>`
+        select nspname::text as name from pg_namespace where nspname = ${BOOKKEEPING_SCHEMA}`.execute(db);
+      return rows;
+    };
+    const getTables = async () => {
+      const { rows } = await sql<{ name: string }>`
+        select tablename::text as name from pg_tables where schemaname = ${BOOKKEEPING_SCHEMA}`.execute(db);
+      return rows.map(({ name }) => ({
+        name,
+        schema: BOOKKEEPING_SCHEMA,
+        isView: false,
+        isForeign: false,
+        columns: [],
+      }));
+    };
+    return { getSchemas, getTables, getMetadata: async () => ({ tables: await getTables() }) };
+  }
 }
 
 async function readMigrations(folder: string): Promise<MigrationFile[]> {

@@ -1,0 +1,454 @@
+/** private.post_credits: idempotent, concurrent, append-only, and the books always add up. */
+import { sql } from 'kysely';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type CreditFixture, creditFixture } from '../test/support/credits-fixture.js';
+import { createTestDatabase, type TestDatabase } from '../test/support/database.js';
+import { createDatabase, type Db, withOrg } from './client.js';
+import { type CreditRequest, postCredits } from './credits.js';
+import { ledgerViolations } from './ledger-invariants.js';
+
+const AT = new Date('2026-03-10T09:00:00Z');
+
+let database: TestDatabase;
+let owner: Db;
+let worker: Db;
+let org: CreditFixture;
+let orgs = 0;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  owner = createDatabase(database.adminUrl);
+  worker = createDatabase(database.workerUrl, { max: 20 });
+});
+afterAll(async () => {
+  await worker?.destroy();
+  await owner?.destroy();
+  await database?.drop();
+});
+beforeEach(async () => {
+  orgs += 1;
+  org = await creditFixture(owner, `Ledger${orgs}`);
+});
+afterEach(async () => {
+  expect(await ledgerViolations(owner)).toEqual([]);
+});
+
+const post = (requests: CreditRequest[], partial = false) =>
+  withOrg(worker, org.orgId, (trx) => postCredits(trx, org.orgId, requests, { at: AT, partial }));
+
+async function walletOf(memberId: string) {
+  return owner
+    .selectFrom('soundcloud_repost_credit_wallet')
+    .select(['balance', 'held', 'cap', 'version'])
+    .where('member_id', '=', memberId)
+    .executeTakeFirstOrThrow();
+}
+
+async function refusal(work: Promise<unknown>): Promise<string> {
+  const error = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown as { code?: string; message: string; detail?: string },
+  );
+  expect(error?.code).toBe('SPK01');
+  // Says what to do next, not only what is wrong.
+  expect(error?.detail ?? '').toMatch(/\w+.*\./);
+  return error?.message ?? '';
+}
+
+describe('a new member', () => {
+  it('has a wallet of its tier and one grant for the month', async () => {
+    const { id } = await owner
+      .insertInto('soundcloud_members')
+      .values({ org_id: org.orgId, name: 'Tape Garden', soundcloud_followers: 12_000 })
+      .returning('id')
+      .executeTakeFirstOrThrow();
+    expect(await walletOf(id)).toEqual({ balance: 2, held: 0, cap: 20, version: 1 });
+    const [entry] = await owner
+      .selectFrom('soundcloud_repost_credit_ledger')
+      .selectAll()
+      .where('member_id', '=', id)
+      .execute();
+    expect(entry).toMatchObject({
+      reason: 'monthly_grant',
+      reference_type: 'monthly_grant',
+      balance_after: 2,
+    });
+    expect(entry?.idempotency_key).toMatch(new RegExp(`^grant:${id}:\\d{4}-\\d{2}$`));
+    const member = await owner
+      .selectFrom('soundcloud_members')
+      .select(['size_tier', 'credits_balance', 'credits_cap', 'credits_monthly_grant', 'credits_given'])
+      .where('id', '=', id)
+      .executeTakeFirst();
+    expect(member).toEqual({
+      size_tier: 'T3',
+      credits_balance: 2,
+      credits_cap: 20,
+      credits_monthly_grant: 2,
+      credits_given: 2,
+    });
+  });
+});
+
+describe('a hold', () => {
+  it('takes the price, and a capture pays the supporter from it', async () => {
+    const artist = await org.member('T3', 10);
+    const supporter = await org.member('T2', 1);
+    const [assignment = ''] = await org.assignments(artist, supporter, 1);
+    const [hold] = await post([{ kind: 'hold', member_id: artist, assignment_id: assignment, amount: 4 }]);
+    expect(hold).toMatchObject({
+      key: `hold:${assignment}`,
+      change_amount: -4,
+      balance_after: 6,
+      replayed: false,
+    });
+    expect(await walletOf(artist)).toMatchObject({ balance: 6, held: 4 });
+    const results = await post([
+      { kind: 'capture', assignment_id: assignment },
+      { kind: 'earn', member_id: supporter, assignment_id: assignment, amount: 4 },
+    ]);
+    expect(results.map((result) => [result.key, result.change_amount, result.forfeited])).toEqual([
+      [`resolve:${assignment}`, 0, 0],
+      [`earn:${assignment}`, 4, 0],
+    ]);
+    expect(await walletOf(artist)).toMatchObject({ balance: 6, held: 0 });
+    expect(await walletOf(supporter)).toMatchObject({ balance: 5 });
+    const used = await owner
+      .selectFrom('soundcloud_members')
+      .select(['credits_used', 'credits_balance', 'net_credits'])
+      .where('id', '=', artist)
+      .executeTakeFirst();
+    expect(used).toEqual({ credits_used: 4, credits_balance: 6, net_credits: 6 });
+    const reasons = await owner
+      .selectFrom('soundcloud_repost_credit_ledger')
+      .select(['reason', 'reference_type'])
+      .where('reference_id', '=', assignment)
+      .orderBy('reason')
+      .execute();
+    expect(reasons).toEqual([
+      { reason: 'capture', reference_type: 'schedule' },
+      { reason: 'repost_earned', reference_type: 'schedule' },
+      { reason: 'schedule', reference_type: 'schedule' },
+    ]);
+  });
+
+  it('goes back whole, and is resolved once', async () => {
+    const artist = await org.member('T1', 3);
+    const [assignment = ''] = await org.assignments(artist, artist, 1);
+    await post([{ kind: 'hold', member_id: artist, assignment_id: assignment, amount: 3 }]);
+    const [release] = await post([{ kind: 'release', assignment_id: assignment }]);
+    expect(release).toMatchObject({ change_amount: 3, balance_after: 3 });
+    expect(await refusal(post([{ kind: 'capture', assignment_id: assignment }]))).toBe(
+      'idempotency_mismatch',
+    );
+    expect(await post([{ kind: 'release', assignment_id: assignment }])).toMatchObject([
+      { replayed: true, entry_id: release?.entry_id },
+    ]);
+    expect(
+      await refusal(post([{ kind: 'earn', member_id: artist, assignment_id: assignment, amount: 1 }])),
+    ).toBe('not_captured');
+  });
+
+  it('never lets anybody earn more than it held', async () => {
+    const artist = await org.member('T3', 5);
+    const supporter = await org.member('T3', 2);
+    const [assignment = ''] = await org.assignments(artist, supporter, 1);
+    await post([{ kind: 'hold', member_id: artist, assignment_id: assignment, amount: 2 }]);
+    expect(
+      await refusal(
+        post([
+          { kind: 'capture', assignment_id: assignment },
+          { kind: 'earn', member_id: supporter, assignment_id: assignment, amount: 3 },
+        ]),
+      ),
+    ).toBe('not_captured');
+    expect(await walletOf(artist)).toMatchObject({ held: 2 });
+  });
+});
+
+describe('the same request again', () => {
+  it('gives the first result and changes nothing', async () => {
+    const member = await org.member('T3', 5);
+    const request: CreditRequest = {
+      kind: 'manual',
+      member_id: member,
+      amount: 2,
+      reason: 'thanks',
+      key: 'a',
+    };
+    const [first] = await post([request]);
+    const [second] = await post([request]);
+    expect(second).toEqual({ ...first, replayed: true });
+    expect(await walletOf(member)).toMatchObject({ balance: 7 });
+  });
+
+  it('under the same key but different is refused', async () => {
+    const member = await org.member('T3', 5);
+    const other = await org.member('T3', 5);
+    const request: CreditRequest = {
+      kind: 'manual',
+      member_id: member,
+      amount: 2,
+      reason: 'thanks',
+      key: 'b',
+    };
+    await post([request]);
+    for (const changed of [{ amount: 3 }, { reason: 'else' }, { member_id: other }]) {
+      expect(await refusal(post([{ ...request, ...changed }]))).toBe('idempotency_mismatch');
+    }
+  });
+
+  it('twenty times at once is one entry', async () => {
+    const member = await org.member('T3', 5);
+    const results = await Promise.all(
+      Array.from({ length: 20 }, () =>
+        post([{ kind: 'manual', member_id: member, amount: -1, reason: 'once', key: 'c' }]),
+      ),
+    );
+    expect(results.flat().filter((result) => !result.replayed)).toHaveLength(1);
+    expect(new Set(results.flat().map((result) => result.entry_id)).size).toBe(1);
+    expect(await walletOf(member)).toMatchObject({ balance: 4 });
+  });
+});
+
+describe('limits', () => {
+  it('a grant fills the headroom, the rest is forfeited and shown', async () => {
+    const member = await org.member('T4', 59);
+    const [grant] = await post([{ kind: 'grant', member_id: member, month: '2026-04' }]);
+    expect(grant).toMatchObject({ change_amount: 1, forfeited: 2, balance_after: 60 });
+    const [next] = await post([{ kind: 'grant', member_id: member, month: '2026-05' }]);
+    expect(next).toMatchObject({ change_amount: 0, forfeited: 3 });
+    const [again] = await post([{ kind: 'grant', member_id: member, month: '2026-05' }]);
+    expect(again).toMatchObject({ replayed: true, entry_id: next?.entry_id });
+  });
+
+  it('leave room for what is held, so that a release always fits', async () => {
+    const artist = await org.member('T1', 3);
+    const [assignment = ''] = await org.assignments(artist, artist, 1);
+    await post([{ kind: 'hold', member_id: artist, assignment_id: assignment, amount: 2 }]);
+    const [grant] = await post([{ kind: 'grant', member_id: artist, month: '2026-04' }]);
+    expect(grant).toMatchObject({ change_amount: 0, forfeited: 1 });
+    await post([{ kind: 'release', assignment_id: assignment }]);
+    expect(await walletOf(artist)).toMatchObject({ balance: 3, held: 0 });
+  });
+
+  it('refuse what is not there and what does not fit', async () => {
+    const member = await org.member('T1', 1);
+    const change = (amount: number): CreditRequest => ({
+      kind: 'manual',
+      member_id: member,
+      amount,
+      reason: 'try',
+      key: `d${amount}`,
+    });
+    expect(await refusal(post([change(-2)]))).toBe('insufficient_credits');
+    expect(await refusal(post([change(3)]))).toBe('above_headroom');
+    const partial = await post([change(-2), change(1), change(3)], true);
+    expect(partial.map((result) => [result.refused, result.change_amount])).toEqual([
+      ['insufficient_credits', null],
+      [null, 1],
+      ['above_headroom', null],
+    ]);
+    expect(await walletOf(member)).toMatchObject({ balance: 2, version: 2 });
+  });
+
+  it('all or nothing: one refusal undoes the call', async () => {
+    const rich = await org.member('T3', 10);
+    const poor = await org.member('T1', 1);
+    const refused = post([
+      { kind: 'manual', member_id: rich, amount: 1, reason: 'try', key: 'e' },
+      { kind: 'manual', member_id: poor, amount: -5, reason: 'try', key: 'f' },
+    ]);
+    expect(await refusal(refused)).toBe('insufficient_credits');
+    expect(await walletOf(rich)).toMatchObject({ balance: 10 });
+  });
+
+  it('requests that cannot be read are refused before anything happens', async () => {
+    const member = await org.member('T1', 1);
+    const unreadable: unknown[] = [
+      { kind: 'gift', member_id: member, amount: 1 },
+      { kind: 'manual', member_id: member, amount: 1, key: 'no reason' },
+      { kind: 'manual', member_id: member, amount: 0, reason: 'nothing', key: 'g' },
+      { kind: 'grant', member_id: member, month: '2026-13' },
+      { kind: 'hold', member_id: member, amount: 1 },
+    ];
+    for (const request of unreadable) {
+      await expect(post([request as CreditRequest])).rejects.toMatchObject({ code: '22023' });
+    }
+    const twice: CreditRequest = { kind: 'grant', member_id: member, month: '2026-04' };
+    await expect(post([twice, twice])).rejects.toMatchObject({ code: '22023' });
+    expect(await refusal(post([{ ...twice, member_id: org.orgId }]))).toBe('not_found');
+  });
+});
+
+describe('a demotion', () => {
+  const tierTo = (memberId: string, tier: string, followers: number) =>
+    withOrg(worker, org.orgId, (trx) =>
+      sql`select * from private.apply_follower_sync(${org.orgId}, ${JSON.stringify([
+        { member_id: memberId, followers, size_tier: tier, below_tier_syncs: 0 },
+      ])}::jsonb, ${AT})`.execute(trx),
+    );
+
+  it('lowers the cap to what is there, and further as credits are spent', async () => {
+    const artist = await org.member('T3', 15);
+    const [assignment = ''] = await org.assignments(artist, artist, 1);
+    await post([{ kind: 'hold', member_id: artist, assignment_id: assignment, amount: 4 }]);
+    const { rows } = await tierTo(artist, 'T2', 9_000);
+    expect(rows).toEqual([{ member_id: artist, tier_before: 'T3', tier_after: 'T2' }]);
+    expect(await walletOf(artist)).toMatchObject({ balance: 11, held: 4, cap: 15 });
+    await post([{ kind: 'capture', assignment_id: assignment }]);
+    expect(await walletOf(artist)).toMatchObject({ balance: 11, held: 0, cap: 11 });
+    await post([{ kind: 'manual', member_id: artist, amount: -8, reason: 'spent', key: 'h' }]);
+    expect(await walletOf(artist)).toMatchObject({ balance: 3, cap: 6 });
+    await tierTo(artist, 'T4', 200_000);
+    expect(await walletOf(artist)).toMatchObject({ balance: 3, cap: 60 });
+  });
+
+  it('does not deadlock with credits posted to the same members', async () => {
+    const members = await Promise.all(Array.from({ length: 6 }, () => org.member('T3', 10)));
+    await Promise.all(
+      Array.from({ length: 30 }, (_, round) => {
+        const memberId = members[round % members.length] ?? '';
+        return round % 2 === 0
+          ? tierTo(memberId, round % 4 === 0 ? 'T3' : 'T4', 50_000 + round)
+          : post(
+              members
+                .map(
+                  (member_id): CreditRequest => ({
+                    kind: 'manual',
+                    member_id,
+                    amount: round % 4 === 1 ? 1 : -1,
+                    reason: 'round',
+                    key: `${member_id}:${round}`,
+                  }),
+                )
+                .reverse(),
+            );
+      }),
+    );
+  });
+});
+
+describe('many at once', () => {
+  it('200 holds of 1 credit on a wallet of 20: exactly 20', async () => {
+    const artist = await org.member('T3', 20);
+    const supporter = await org.member('T1', 1);
+    const assignments = await org.assignments(artist, supporter, 200);
+    const outcomes = await Promise.allSettled(
+      assignments.map((assignment_id) =>
+        post([{ kind: 'hold', member_id: artist, assignment_id, amount: 1 }]),
+      ),
+    );
+    const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
+    expect(refused).toHaveLength(180);
+    for (const outcome of refused) {
+      expect(outcome.reason).toMatchObject({ code: 'SPK01', message: 'insufficient_credits' });
+    }
+    expect(await walletOf(artist)).toMatchObject({ balance: 0, held: 20 });
+  });
+
+  it('holds resolved at the same moment, captured or released, are each resolved once', async () => {
+    const artist = await org.member('T3', 20);
+    const supporter = await org.member('T3', 2);
+    const assignments = await org.assignments(artist, supporter, 10);
+    await post(
+      assignments.map(
+        (assignment_id): CreditRequest => ({ kind: 'hold', member_id: artist, assignment_id, amount: 2 }),
+      ),
+    );
+    const outcomes = await Promise.allSettled(
+      assignments.flatMap((assignment_id) =>
+        (['capture', 'release'] as const).map((kind) => post([{ kind, assignment_id }])),
+      ),
+    );
+    expect(outcomes.filter((outcome) => outcome.status === 'fulfilled')).toHaveLength(10);
+    expect(await walletOf(artist)).toMatchObject({ held: 0 });
+  });
+
+  it('batches over the same wallets in any order do not deadlock', async () => {
+    const members = await Promise.all(Array.from({ length: 8 }, () => org.member('T4', 30)));
+    await Promise.all(
+      Array.from({ length: 40 }, (_, round) => {
+        const order = round % 2 === 0 ? members : [...members].reverse();
+        return post(
+          order.map(
+            (member_id): CreditRequest => ({
+              kind: 'manual',
+              member_id,
+              amount: round % 3 === 0 ? -1 : 1,
+              reason: 'round',
+              key: `${member_id}/${round}`,
+            }),
+          ),
+          true,
+        );
+      }),
+    );
+  });
+});
+
+describe('the ledger', () => {
+  it('is append-only, even for the owner', async () => {
+    const member = await org.member('T1', 1);
+    const append = { code: 'SPK01', message: 'append_only' };
+    await expect(
+      owner.updateTable('soundcloud_repost_credit_ledger').set({ reason: 'other' }).execute(),
+    ).rejects.toMatchObject(append);
+    await expect(owner.deleteFrom('soundcloud_repost_credit_ledger').execute()).rejects.toMatchObject(append);
+    await expect(sql`truncate soundcloud_repost_credit_ledger cascade`.execute(owner)).rejects.toMatchObject(
+      append,
+    );
+    await expect(
+      owner.connection().execute(async (connection) => {
+        await sql`set session_replication_role = replica`.execute(connection);
+        try {
+          await connection.deleteFrom('soundcloud_repost_credit_ledger').execute();
+        } finally {
+          await sql`reset session_replication_role`.execute(connection);
+        }
+      }),
+    ).rejects.toMatchObject(append);
+    await expect(
+      owner.deleteFrom('soundcloud_members').where('id', '=', member).execute(),
+    ).rejects.toMatchObject({ code: '23503' });
+  });
+
+  it('is out of reach of a worker scoped to another org, and of a worker without one', async () => {
+    const member = await org.member('T1', 1);
+    const other = await creditFixture(owner, `Other${orgs}`);
+    const request: CreditRequest = { kind: 'manual', member_id: member, amount: 1, reason: 'try', key: 'i' };
+    const posted = (scope: string, target: string) =>
+      withOrg(worker, scope, (trx) => postCredits(trx, target, [request], { at: AT }));
+    expect(await refusal(posted(other.orgId, org.orgId))).toBe('wrong_org');
+    expect(await refusal(posted('', org.orgId))).toBe('wrong_org');
+    // Its own org has no such wallet.
+    expect(await refusal(posted(other.orgId, other.orgId))).toBe('not_found');
+    await expect(
+      withOrg(worker, org.orgId, (trx) =>
+        trx.updateTable('soundcloud_repost_credit_wallet').set({ balance: 3 }).execute(),
+      ),
+    ).rejects.toMatchObject({ code: '42501' });
+  });
+
+  it('violations are found when somebody breaks the books', async () => {
+    const member = await org.member('T3', 5);
+    await owner
+      .transaction()
+      .execute(async (trx) => {
+        await trx
+          .updateTable('soundcloud_repost_credit_wallet')
+          .set({ balance: 9, version: 7, held: 1 })
+          .where('member_id', '=', member)
+          .execute();
+        const rules = (await ledgerViolations(trx)).map((violation) => [violation.rule, violation.subjectId]);
+        expect(rules).toEqual([
+          ['balance_is_sum_of_entries', member],
+          ['held_is_sum_of_open_holds', member],
+          ['versions_gap_free', member],
+        ]);
+        throw new Error('undo');
+      })
+      .catch((error: Error) => {
+        if (error.message !== 'undo') throw error;
+      });
+  });
+});
