@@ -1,0 +1,289 @@
+/**
+ * No function is a way around row-level security: every function a role can call is listed in functions.txt, the ones
+ * that take an org refuse another's, and the others answer nothing about people of an org that is not the caller's.
+ */
+import { readFileSync } from 'node:fs';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Actor, become } from './actors.js';
+import { openRlsWorld, type RlsWorld } from './rls-world.js';
+import { emailOf, fixedId, memberId, orgId, userId } from './world.js';
+
+interface Line {
+  name: string;
+  callers: string;
+  reach: string;
+}
+
+const lines: Line[] = readFileSync(new URL('./functions.txt', import.meta.url), 'utf8')
+  .split('\n')
+  .filter((line) => line !== '' && !line.startsWith('#') && !line.startsWith('function '))
+  .map((line) => {
+    const [name = '', callers = '', reach = ''] = line.split(/\s+/);
+    return { name, callers, reach };
+  });
+
+let world: RlsWorld;
+
+beforeAll(async () => {
+  world = await openRlsWorld();
+});
+
+afterAll(async () => {
+  await world?.close();
+});
+
+/** Logins act by themselves here, so a role that no matrix actor has is allowed too. */
+type Caller = Omit<Actor, 'role' | 'homes'> & { role: Actor['role'] | 'spark_api' };
+
+/** Rows of one call as the caller, rolled back. @throws the database's error */
+async function call<T>(caller: Caller, statement: string): Promise<T[]> {
+  const become_ = become({ ...caller, role: caller.role as Actor['role'], homes: [] });
+  try {
+    const results = (await world.owner.query(
+      `begin; ${become_} ${statement}; rollback`,
+    )) as unknown as pg.QueryResult[];
+    return (results.at(-2)?.rows ?? []) as T[];
+  } catch (error) {
+    await world.owner.query('rollback');
+    throw error;
+  }
+}
+
+const quoted = (text: string) => pg.escapeLiteral(text);
+
+describe('functions.txt', () => {
+  it('lists every function that a role can call, with its callers', async () => {
+    const { rows } = await world.owner.query<{ name: string; callers: string }>(`
+      select n.nspname || '.' || p.proname as name, string_agg(r.role, ',' order by r.role) as callers
+      from pg_proc p
+      join pg_namespace n on n.oid = p.pronamespace and n.nspname in ('public', 'private')
+      cross join unnest(array['anon', 'authenticated', 'service_role', 'spark_api', 'spark_integrator', 'spark_worker'])
+        as r (role)
+      where p.prorettype <> 'trigger'::regtype
+        and has_schema_privilege(r.role, n.oid, 'USAGE')
+        and has_function_privilege(r.role, p.oid, 'EXECUTE')
+      group by p.oid, 1
+      order by 1`);
+    const listed = lines.map(({ name, callers }) => ({ name, callers }));
+    expect(listed.sort((a, b) => (a.name < b.name ? -1 : 1))).toEqual(
+      rows.sort((a, b) => (a.name < b.name ? -1 : 1)),
+    );
+  });
+
+  it('calls "org" exactly the callable functions that take an org', async () => {
+    const { rows } = await world.owner.query<{ name: string }>(
+      `
+      select n.nspname || '.' || p.proname as name
+      from pg_proc p
+      join pg_namespace n on n.oid = p.pronamespace
+      where n.nspname || '.' || p.proname = any ($1) and '_org_id' = any (p.proargnames)
+      order by 1`,
+      [lines.map((line) => line.name)],
+    );
+    expect(
+      lines
+        .filter((line) => line.reach === 'org')
+        .map((line) => line.name)
+        .sort(),
+    ).toEqual(rows.map((row) => row.name).sort());
+  });
+
+  it('no function takes an org under another name', async () => {
+    const { rows } = await world.owner.query<{ name: string }>(`
+      select n.nspname || '.' || p.proname as name
+      from pg_proc p
+      join pg_namespace n on n.oid = p.pronamespace and n.nspname in ('public', 'private')
+      cross join unnest(p.proargnames, p.proargmodes) as argument (name, mode)
+      where coalesce(argument.mode, 'i') in ('i', 'b', 'v')
+        and argument.name like '%org%' and argument.name <> '_org_id'`);
+    expect(rows).toEqual([]);
+  });
+});
+
+describe('functions that take an org', () => {
+  it.each(lines.filter((line) => line.reach === 'org').map((line) => [line.name, line] as const))(
+    '%s refuses the other org, and works in none without app.org_id',
+    async (name, line) => {
+      const { rows } = await world.owner.query<{ arguments: string[] }>(
+        `select array(select format_type(t, null) from unnest(p.proargtypes) t) as arguments
+         from pg_proc p where p.oid = $1::regproc`,
+        [name],
+      );
+      const nulls = (rows[0]?.arguments ?? []).slice(1).map((type) => `null::${type}`);
+      for (const role of line.callers.split(',') as Caller['role'][]) {
+        for (const person of ['admin', 'both', 'foreign'] as const) {
+          for (const [org, scope] of [
+            ['there', 'here'],
+            ['there', undefined],
+            ['here', undefined],
+          ] as const) {
+            const statement = `select * from ${name}(${[quoted(orgId(org)), ...nulls].join(', ')})`;
+            await expect(call({ role, person, scope }, statement), `${role} ${scope}`).rejects.toMatchObject({
+              code: 'SPK01',
+              message: 'wrong_org',
+            });
+          }
+        }
+      }
+    },
+  );
+
+  const worker: Caller = { role: 'spark_worker', scope: 'here' };
+  const api: Caller = { role: 'spark_api', scope: 'here', person: 'both' };
+  const here = quoted(orgId('here'));
+  const theirMember = memberId('there', 'nobody');
+
+  it('users_of_member knows no member of the other org', async () => {
+    await expect(
+      call(worker, `select * from private.users_of_member(${here}, ${quoted(theirMember)})`),
+    ).resolves.toEqual([]);
+    await expect(
+      call(worker, `select u from private.users_of_member(${here}, ${quoted(memberId('here', 'both'))}) u`),
+    ).resolves.toEqual([{ u: userId('both') }]);
+  });
+
+  it('post_credits posts to no wallet of the other org', async () => {
+    const requests = JSON.stringify([{ kind: 'grant', member_id: theirMember, month: '2026-02' }]);
+    for (const caller of [worker, api]) {
+      await expect(
+        call(caller, `select * from private.post_credits(${here}, ${quoted(requests)})`),
+      ).rejects.toMatchObject({ code: 'SPK01' });
+    }
+  });
+
+  it('apply_follower_sync changes no member of the other org', async () => {
+    const rows = JSON.stringify([
+      {
+        member_id: theirMember,
+        account_id: fixedId('soundcloud_member_accounts', 'there', 'nobody', ''),
+        followers: 99,
+        size_tier: 'T4',
+        below_tier_syncs: 0,
+      },
+    ]);
+    await expect(
+      call(
+        worker,
+        `create temp table before_sync on commit drop as select 1;
+         select * from private.apply_follower_sync(${here}, ${quoted(rows)}, now());
+         reset role;
+         select m.soundcloud_followers, m.size_tier, a.follower_count
+         from soundcloud_members m
+         join soundcloud_member_accounts a on a.member_id = m.id
+         where m.id = ${quoted(theirMember)}`,
+      ),
+    ).resolves.toEqual([{ soundcloud_followers: 0, size_tier: 'T1', follower_count: 0 }]);
+  });
+
+  it('api_command_get and api_audit_list show nothing of the other org', async () => {
+    const commands = await world.owner.query<{ id: string }>(
+      `select id from soundcloud_commands where org_id = ${quoted(orgId('there'))}`,
+    );
+    const id = quoted(commands.rows[0]?.id ?? '');
+    await expect(call(api, `select * from private.api_command_get(${here}, ${id})`)).resolves.toEqual([]);
+    const asAdmin: Caller = { role: 'spark_api', scope: 'here', person: 'admin' };
+    await expect(call(asAdmin, `select * from private.api_command_get(${here}, ${id})`)).resolves.toEqual([]);
+    const trail = await call<{ org_id: string }>(
+      asAdmin,
+      `select org_id from private.api_audit_list(${here}, 250)`,
+    );
+    expect(trail.map((entry) => entry.org_id)).toEqual([orgId('here')]);
+  });
+
+  it('api_audit_list and api_add_person are for admins of the org', async () => {
+    for (const person of ['member', 'moderator', 'both', 'foreign', 'outsider'] as const) {
+      const caller: Caller = { role: 'spark_api', scope: 'here', person };
+      await expect(call(caller, `select private.api_audit_list(${here}, 10)`)).rejects.toMatchObject({
+        code: '42501',
+      });
+      await expect(
+        call(caller, `select private.api_add_person(${here}, ${quoted(emailOf('outsider'))}, 'admin')`),
+      ).rejects.toMatchObject({ code: '42501' });
+    }
+  });
+});
+
+describe('functions of the existing database', () => {
+  const theirs = userId('foreign');
+  const theirEmail = 'there-nobody@elsewhere.test';
+  const askers: [string, Caller][] = [
+    ['admin', { role: 'authenticated', person: 'admin', scope: 'here' }],
+    ['admin without app.org_id', { role: 'authenticated', person: 'admin' }],
+    ['both, working here', { role: 'authenticated', person: 'both', scope: 'here' }],
+    ['worker', { role: 'spark_worker', scope: 'here' }],
+    ['api login', { role: 'spark_api', scope: 'here' }],
+  ];
+
+  it.each(askers)('tell %s nothing about people of the other org', async (_name, asker) => {
+    const answers = await call(
+      asker,
+      `select public.has_role(${quoted(theirs)}, 'admin') as role,
+              public.get_member_id_for_user(${quoted(theirs)}) as member,
+              public.check_user_is_member(${quoted(theirEmail)}) as is_member,
+              (select count(*)::integer from public.get_user_roles(${quoted(theirs)})) as roles,
+              (select count(*)::integer from public.get_member_for_user(${quoted(theirEmail)})) as members`,
+    );
+    expect(answers).toEqual([{ role: false, member: null, is_member: false, roles: 0, members: 0 }]);
+  });
+
+  it('do not take an admin of the other org for one here', async () => {
+    const both = quoted(userId('both'));
+    const ask = `select public.has_role(${both}, 'admin') as admin, public.has_role(${both}, 'member') as member`;
+    await expect(call({ role: 'authenticated', person: 'both', scope: 'here' }, ask)).resolves.toEqual([
+      { admin: false, member: true },
+    ]);
+    await expect(call({ role: 'authenticated', person: 'both', scope: 'there' }, ask)).resolves.toEqual([
+      { admin: true, member: false },
+    ]);
+  });
+
+  it('tell a member about itself only, ops about everybody of their org', async () => {
+    const ask = (email: string) =>
+      `select public.check_user_is_member(${quoted(email)}) as is_member,
+              (select count(*)::integer from public.get_member_for_user(${quoted(email)})) as members`;
+    const member: Caller = { role: 'authenticated', person: 'member', scope: 'here' };
+    const moderator: Caller = { role: 'authenticated', person: 'moderator', scope: 'here' };
+    await expect(call(member, ask(emailOf('member')))).resolves.toEqual([{ is_member: true, members: 1 }]);
+    await expect(call(member, ask(emailOf('both')))).resolves.toEqual([{ is_member: false, members: 0 }]);
+    await expect(call(moderator, ask(emailOf('both')))).resolves.toEqual([{ is_member: true, members: 1 }]);
+  });
+
+  it('report automation health for an org one is ops of, or works for', async () => {
+    const report = `select public.update_automation_health('notification-emails', true)`;
+    for (const refused of [
+      { role: 'authenticated', person: 'member', scope: 'here' },
+      { role: 'authenticated', person: 'both', scope: 'here' },
+      { role: 'authenticated', person: 'admin', scope: 'there' },
+      { role: 'authenticated', person: 'outsider' },
+      { role: 'spark_worker' },
+    ] satisfies Caller[]) {
+      await expect(call(refused, report)).rejects.toMatchObject({ code: 'SPK01', message: 'wrong_org' });
+    }
+    await call({ role: 'spark_worker', scope: 'here' }, report);
+    await call({ role: 'authenticated', person: 'moderator', scope: 'here' }, report);
+  });
+});
+
+describe('functions of schema private', () => {
+  it('serve policies, but cannot be called by the roles the policies are for', async () => {
+    const { rows } = await world.owner.query<{ name: string; role: string }>(`
+      select p.oid::regproc::text as name, r.role
+      from pg_proc p
+      cross join unnest(array['anon', 'authenticated', 'service_role', 'spark_integrator']) as r (role)
+      where p.pronamespace = 'private'::regnamespace and has_schema_privilege(r.role, p.pronamespace, 'USAGE')`);
+    expect(rows).toEqual([]);
+    for (const [role, statement] of [
+      ['authenticated', 'select private.org_ids()'],
+      ['authenticated', 'select private.own_member_ids()'],
+      ['authenticated', `select private.is_ops('${orgId('here')}')`],
+      ['spark_integrator', `select private.integrator_org_ids('submissions', 'read')`],
+      ['anon', 'select private.current_org()'],
+    ] as const) {
+      await expect(call({ role, person: 'admin' }, statement)).rejects.toMatchObject({
+        code: '42501',
+        message: 'permission denied for schema private',
+      });
+    }
+  });
+});
