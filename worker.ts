@@ -25,13 +25,12 @@ import { ensureSchedules } from './outbox/schedules.js';
 import { ensureSearchAttributes } from './outbox/search-attributes.js';
 import { createStarter } from './outbox/starter.js';
 import { createResendClient } from './providers/email/resend-client.js';
+import { bucketFor, PROVIDER_LIMITS, type ProviderLimit } from './providers/rate-limit.js';
 import { createSlackClient } from './providers/slack/webhook-client.js';
 import { createSoundCloudClient } from './providers/soundcloud/http-client.js';
 
 /** Time for running activities to finish when the worker is told to stop. */
 const SHUTDOWN_GRACE = '10 seconds';
-/** SoundCloud publishes no number; this keeps one installation far below what is known to be refused. */
-const SOUNDCLOUD_REQUESTS_PER_SECOND = 10;
 
 export interface RunningWorker {
   /** Stops relay and workers, lets running activities finish, closes the pools. */
@@ -121,15 +120,11 @@ export async function startWorker(config: Config, log: Logger): Promise<RunningW
   };
 }
 
-/** Provider clients, with limits scaled to the length of the business day (never below the real ones). */
+/** Provider clients; their limits scale with the length of the business day and are never below the real ones. */
 async function createProviders(config: Config, db: Db) {
   const faster = compression(await readClock(db));
-  const leave = (key: string, perSecond: number) =>
-    createTakeRequestLeave(db, {
-      key,
-      capacity: Math.max(1, perSecond * faster),
-      refillPerSecond: perSecond * faster,
-    });
+  const leave = (key: string, limit: ProviderLimit) =>
+    createTakeRequestLeave(db, { key, ...bucketFor(limit, faster) });
   return {
     soundcloud: createSoundCloudClient({
       apiUrl: config.SOUNDCLOUD_API_URL,
@@ -137,12 +132,13 @@ async function createProviders(config: Config, db: Db) {
       shortLinkUrl: config.SOUNDCLOUD_SHORT_LINK_URL,
       clientId: config.SOUNDCLOUD_CLIENT_ID,
       clientSecret: config.SOUNDCLOUD_CLIENT_SECRET,
-      takeLeave: leave('soundcloud', SOUNDCLOUD_REQUESTS_PER_SECOND),
+      takeLeave: leave('soundcloud', PROVIDER_LIMITS.soundcloud),
+      takeTokenLeave: leave('soundcloud-token', PROVIDER_LIMITS.soundcloudToken),
     }),
     email: createResendClient({
       baseUrl: config.RESEND_BASE_URL,
       apiKey: config.RESEND_API_KEY,
-      takeLeave: leave('resend', config.RESEND_REQUESTS_PER_SECOND),
+      takeLeave: leave('resend', { requests: config.RESEND_REQUESTS_PER_SECOND, windowSeconds: 1 }),
     }),
     slack: createSlackClient({
       extraOrigins: config.SLACK_WEBHOOK_ORIGIN === undefined ? [] : [config.SLACK_WEBHOOK_ORIGIN],

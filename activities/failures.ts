@@ -28,6 +28,11 @@ export function providerFailure(error: ProviderError): ApplicationFailure {
         nextRetryDelay: OPERATOR_RETRY,
       });
     case 'rate_limited':
+      return ApplicationFailure.create({
+        type: 'provider_unavailable' satisfies FailureType,
+        message: error.message,
+        ...(error.details.retryAfterMs !== undefined && { nextRetryDelay: error.details.retryAfterMs }),
+      });
     case 'unavailable':
     case 'outcome_unknown':
       return fail('provider_unavailable', error, false);

@@ -1,6 +1,5 @@
 /** Reads from SoundCloud. */
-import { activityInfo, cancellationSignal } from '@temporalio/activity';
-import { ApplicationFailure } from '@temporalio/common';
+import { cancellationSignal } from '@temporalio/activity';
 import { type Db, withOrg } from '../db/client.js';
 import { loadSubmission } from '../db/submissions.js';
 import { parseTrackUrl } from '../domain/track-url.js';
@@ -27,13 +26,19 @@ export type TrackDescription =
   /** The product runs without SoundCloud credentials. */
   | { outcome: 'not_configured' };
 
+/** Our own request limit says to wait; says nothing about SoundCloud. `notBefore`: real time, epoch ms. */
+export type AskedTooSoon = { outcome: 'later'; notBefore: number };
+
 export function createSoundCloudActivities({ db, soundcloud }: { db: Db; soundcloud: SoundCloudPort }) {
   return {
     /**
      * What SoundCloud says of a submission's track; short links are followed first.
      * @throws ApplicationFailure `provider_unavailable` when SoundCloud does not answer.
      */
-    async describeTrack(input: { orgId: string; submissionId: string }): Promise<TrackDescription> {
+    async describeTrack(input: {
+      orgId: string;
+      submissionId: string;
+    }): Promise<TrackDescription | AskedTooSoon> {
       const submission = await withOrg(db, input.orgId, (trx) =>
         loadSubmission(trx, input.orgId, input.submissionId),
       );
@@ -42,7 +47,8 @@ export function createSoundCloudActivities({ db, soundcloud }: { db: Db; soundcl
       try {
         return await describe(soundcloud, submission.track_url, cancellationSignal());
       } catch (error) {
-        throw retryable(error);
+        if (error instanceof RequestNotYetAllowed) return { outcome: 'later', notBefore: error.notBefore };
+        throw error instanceof ProviderError ? providerFailure(error) : error;
       }
     },
   };
@@ -78,16 +84,4 @@ async function describe(
       tags: track.tags,
     },
   };
-}
-
-/** A read may simply be repeated: when the provider said how long to wait, that is how long. */
-function retryable(error: unknown): unknown {
-  if (error instanceof RequestNotYetAllowed) {
-    return ApplicationFailure.create({
-      type: 'provider_unavailable',
-      message: `Request leave for ${activityInfo().activityType} comes later.`,
-      nextRetryDelay: Math.max(error.notBefore - Date.now(), 1),
-    });
-  }
-  return error instanceof ProviderError ? providerFailure(error) : error;
 }

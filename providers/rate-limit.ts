@@ -2,6 +2,8 @@
  * Leave to send one request, taken before each HTTP request. The bucket lives in Postgres (`soundcloud_rate_buckets`),
  * one row per provider key, so that it counts requests of all processes.
  */
+import { setTimeout as delay } from 'node:timers/promises';
+
 export type RequestLeave =
   | { allowed: true }
   | { allowed: false /** Real time, epoch ms. */; notBefore: number };
@@ -14,6 +16,24 @@ export class RequestNotYetAllowed extends Error {
   override readonly name = 'RequestNotYetAllowed';
   constructor(readonly notBefore: number) {
     super('No request leave yet.');
+  }
+}
+
+/** How long a client waits in place for leave before it hands the wait to the workflow, real ms. */
+const PATIENCE_MS = 2_000;
+
+/**
+ * Takes leave, waiting in place for a moment. An operation of several requests needs this: one that gave up at its
+ * second request would spend its first one each time and never end while the bucket is low.
+ * @throws RequestNotYetAllowed when the wait would be longer.
+ */
+export async function awaitRequestLeave(takeLeave: TakeRequestLeave, signal?: AbortSignal): Promise<void> {
+  const patientUntil = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const leave = await takeLeave();
+    if (leave.allowed) return;
+    if (Math.max(leave.notBefore, Date.now()) > patientUntil) throw new RequestNotYetAllowed(leave.notBefore);
+    await delay(Math.max(leave.notBefore - Date.now(), 1), undefined, { signal });
   }
 }
 

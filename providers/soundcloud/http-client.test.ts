@@ -356,19 +356,33 @@ describe('faults', () => {
 });
 
 describe('leave to ask', () => {
+  test('is waited for in place when it comes soon, so that an operation of two requests ends while the bucket is low', async () => {
+    const asked: boolean[] = [];
+    const soundcloud = client({
+      takeLeave: async () => {
+        const allowed = asked.length % 2 === 1;
+        asked.push(allowed);
+        return allowed ? { allowed } : { allowed: false, notBefore: Date.now() + 5 };
+      },
+    });
+    expect(await soundcloud.resolve(trackUrl)).toMatchObject({ kind: 'track' });
+    expect(asked).toEqual([false, true, false, true]);
+  });
+
   test('is taken before each request; a refusal carries the time and nothing is sent', async () => {
+    const later = Date.now() + 60_000;
     let taken = 0;
     const soundcloud = client({
       takeLeave: async () => {
         taken += 1;
-        return taken <= 2 ? { allowed: true } : { allowed: false, notBefore: 1_234 };
+        return taken <= 2 ? { allowed: true } : { allowed: false, notBefore: later };
       },
     });
     expect((await soundcloud.resolve(trackUrl)).kind).toBe('track');
     const before = (await sandbox.admin.requests('soundcloud')).length;
     await expect(soundcloud.resolve(trackUrl)).rejects.toBeInstanceOf(RequestNotYetAllowed);
     await expect(soundcloud.expandShortLink(shortUrl.fourth ?? '')).rejects.toMatchObject({
-      notBefore: 1_234,
+      notBefore: later,
     });
     expect((await sandbox.admin.requests('soundcloud')).length).toBe(before);
     expect(await soundcloud.probe()).toMatchObject({ ok: true });

@@ -10,7 +10,7 @@ import {
   requireSuccess,
 } from '../http/failures.js';
 import { createGuardedFetch, timeoutsWithin } from '../http/guarded-fetch.js';
-import { RequestNotYetAllowed, type TakeRequestLeave } from '../rate-limit.js';
+import { awaitRequestLeave, RequestNotYetAllowed, type TakeRequestLeave } from '../rate-limit.js';
 import { resolvedAnswer, setAnswer, trackAnswer, trackListAnswer, userAnswer } from './answers.js';
 import type { ResolvedResource, SoundCloudPort, SoundCloudTrack, SoundCloudUser } from './port.js';
 import { expandShortLink } from './short-links.js';
@@ -71,8 +71,7 @@ export function createSoundCloudClient(options: SoundCloudClientOptions): SoundC
   ): Promise<HttpAnswer> {
     if (!tokens) throw credentialsRefused('has no credentials to be asked with');
     const ask = async (token: string) => {
-      const leave = await options.takeLeave();
-      if (!leave.allowed) throw new RequestNotYetAllowed(leave.notBefore);
+      await awaitRequestLeave(options.takeLeave, signal);
       const headers = { authorization: `OAuth ${token}`, accept: 'application/json; charset=utf-8' };
       return fetch({ operation, url, headers, signal, redirect });
     };

@@ -1,7 +1,7 @@
 /** Expanding on.soundcloud.com links. No token is needed, and nothing beyond the short-link host is ever asked. */
 import { failureOfAnswer, providerFailure } from '../http/failures.js';
 import type { GuardedFetch } from '../http/guarded-fetch.js';
-import { RequestNotYetAllowed, type TakeRequestLeave } from '../rate-limit.js';
+import { awaitRequestLeave, type TakeRequestLeave } from '../rate-limit.js';
 
 const OPERATION = 'expand a short link';
 const SHORT_LINK_HOST = 'on.soundcloud.com';
@@ -33,8 +33,7 @@ export async function expandShortLink(
     );
   }
   for (let hop = 0; hop < MOST_HOPS; hop += 1) {
-    const leave = await takeLeave();
-    if (!leave.allowed) throw new RequestNotYetAllowed(leave.notBefore);
+    await awaitRequestLeave(takeLeave, signal);
     const answer = await fetch({
       operation: OPERATION,
       url: `${base.replace(/\/+$/, '')}/${encodeURIComponent(code)}`,

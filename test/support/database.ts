@@ -16,12 +16,25 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
+/** A PostgreSQL server with the migrated template. */
+export interface DatabaseServer {
+  adminUrl: string;
+  /** Password of the logins spark_api and spark_worker. */
+  loginPassword: string;
+}
+
 /**
  * A new database on the run's PostgreSQL 18.
  * @param options.empty true = without migrations
+ * @param options.server another server than the run's: one that a test stops, or a run without vitest
  */
-export async function createTestDatabase(options: { empty?: boolean } = {}): Promise<TestDatabase> {
-  const server = inject('postgresAdminUrl');
+export async function createTestDatabase(
+  options: { empty?: boolean; server?: DatabaseServer } = {},
+): Promise<TestDatabase> {
+  const { adminUrl: server, loginPassword } = options.server ?? {
+    adminUrl: inject('postgresAdminUrl'),
+    loginPassword: inject('postgresLoginPassword'),
+  };
   const name = `spark_test_${randomBytes(8).toString('hex')}`;
   await administer(
     server,
@@ -32,7 +45,7 @@ export async function createTestDatabase(options: { empty?: boolean } = {}): Pro
     target.pathname = `/${name}`;
     if (user) {
       target.username = user;
-      target.password = inject('postgresLoginPassword');
+      target.password = loginPassword;
     }
     return target.href;
   };

@@ -15,7 +15,7 @@ import { readClock } from '../../db/clock.js';
 import { registerSearchAttributes } from '../../outbox/search-attributes.js';
 import { prepareTemporal, type RunningWorker, startWorker } from '../../worker.js';
 import { submissionReviewId } from '../../workflows/submission-review/contract.js';
-import { createTestDatabase, type TestDatabase } from './database.js';
+import { createTestDatabase, type DatabaseServer, type TestDatabase } from './database.js';
 import { createTestSandbox, type TestSandbox } from './sandbox-systems.js';
 
 export interface World {
@@ -65,14 +65,33 @@ export interface Submission {
   trackUrl: string;
 }
 
-// The SDK tells of each state of each worker otherwise.
-Runtime.install({ logger: new DefaultLogger('WARN') });
+// The SDK tells of each state of each worker and of each activity that is tried again otherwise.
+Runtime.install({ logger: new DefaultLogger('ERROR') });
 
-/** @param options.temporalAddress a time-skipping server, instead of the run's. */
+/** Servers of a world's own, where the run's will not do: a test stops them, or there is no vitest. */
+export interface WorldServers {
+  database: DatabaseServer;
+  /** `host:port` of a development server (not a time-skipping one). */
+  temporalAddress: string;
+  /** Path of the workflow bundle. */
+  workflowBundle: string;
+}
+
+/**
+ * @param options.temporalAddress a time-skipping server, instead of the run's
+ * @param options.now that server's time, epoch ms: its days run ahead of the real ones
+ * @param options.servers those that are not given are the run's
+ */
 export async function createWorld(
-  options: { temporalAddress?: string; daySeconds?: number } = {},
+  options: {
+    temporalAddress?: string;
+    daySeconds?: number;
+    now?: () => Promise<number>;
+    servers?: Partial<WorldServers>;
+  } = {},
 ): Promise<World> {
-  const database = await createTestDatabase();
+  const { servers = {} } = options;
+  const database = await createTestDatabase({ ...(servers.database && { server: servers.database }) });
   const db = createDatabase(database.adminUrl, { max: 5 });
   if (options.daySeconds !== undefined)
     await sql`select private.set_clock(${options.daySeconds})`.execute(db);
@@ -82,9 +101,9 @@ export async function createWorld(
     DATABASE_URL: database.adminUrl,
     SPARK_API_DATABASE_URL: database.apiUrl,
     SPARK_WORKER_DATABASE_URL: database.workerUrl,
-    TEMPORAL_ADDRESS: options.temporalAddress ?? inject('temporalAddress'),
+    TEMPORAL_ADDRESS: options.temporalAddress ?? servers.temporalAddress ?? inject('temporalAddress'),
     SPARK_TASK_QUEUE: `test-${randomBytes(6).toString('hex')}`,
-    SPARK_WORKFLOW_BUNDLE: inject('workflowBundle'),
+    SPARK_WORKFLOW_BUNDLE: servers.workflowBundle ?? inject('workflowBundle'),
     RESEND_REQUESTS_PER_SECOND: '1000',
     JWT_SECRET: randomBytes(32).toString('base64url'),
     LOG_LEVEL: 'silent',
@@ -129,9 +148,12 @@ export async function createWorld(
     const member = given.member ?? (await addMember());
     counter += 1;
     const trackUrl = given.trackUrl ?? (await addTrack(member, given, counter));
+    const submittedAt = options.now === undefined ? null : new Date(await options.now());
     const { rows } = await sql<{ id: string }>`
       insert into public.soundcloud_submissions (org_id, member_id, track_url, submitted_at)
-      values (${orgId}, ${member.id}, ${trackUrl}, private.business_now()) returning id`.execute(db);
+      values (${orgId}, ${member.id}, ${trackUrl}, coalesce(${submittedAt}::timestamptz, private.business_now())) returning id`.execute(
+      db,
+    );
     const id = rows[0]?.id;
     if (id === undefined) throw new Error('the submission was not inserted');
     return { id, workflowId: submissionReviewId(orgId, id), member, trackUrl };

@@ -7,9 +7,12 @@ import {
   allHandlersFinished,
   condition,
   continueAsNew,
+  isCancellation,
   setHandler,
+  sleep,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { TrackDescription } from '../../activities/soundcloud.js';
 import {
   readSubmissionCommand,
   type SubmissionCommand,
@@ -175,11 +178,17 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
   }
 
   /** What SoundCloud says of the track; null when it does not answer. */
-  async function describeTrack() {
+  async function describeTrack(): Promise<TrackDescription | null> {
+    const { describeTrack: ask } = soundCloudActivities();
     try {
-      return await soundCloudActivities().describeTrack.executeWithOptions({ summary: label }, [target]);
+      let answer = await ask.executeWithOptions({ summary: label }, [target]);
+      while (answer.outcome === 'later') {
+        await sleep(Math.max(answer.notBefore - Date.now(), 1), { summary: `request limit: ${label}` });
+        answer = await ask.executeWithOptions({ summary: label }, [target]);
+      }
+      return answer;
     } catch (error) {
-      if (error instanceof ActivityFailure) return null;
+      if (error instanceof ActivityFailure && !isCancellation(error)) return null;
       throw error;
     }
   }
