@@ -1,7 +1,11 @@
 /** Free TCP ports on the loopback interface. */
 import { createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 
 const LOOPBACK = '127.0.0.1';
+/** How long the last user of a fixed port may take to let go of it. */
+const LETTING_GO_MS = 3_000;
+const POLL_MS = 50;
 
 /** Whether nothing listens on a port of the loopback interface (0 counts as free: the system picks one). */
 export function isPortFree(port: number): Promise<boolean> {
@@ -37,7 +41,12 @@ export async function freePort(...wishes: (number | undefined)[]): Promise<numbe
  * @throws Error when a fixed port is taken.
  */
 export async function portFor(wish: number | undefined, fixed = false): Promise<number> {
-  if (fixed && wish && !(await isPortFree(wish))) {
+  const deadline = Date.now() + LETTING_GO_MS;
+  while (fixed && wish && !(await isPortFree(wish))) {
+    if (Date.now() < deadline) {
+      await delay(POLL_MS);
+      continue;
+    }
     throw new Error(`Port ${wish} is taken by another program. End that program, or choose another port.`);
   }
   return freePort(wish);

@@ -36,7 +36,7 @@ export interface PostgresOptions {
   port?: number | undefined;
   /** True takes that port or none: a restart under clients that know it. */
   fixedPort?: boolean;
-  /** False switches fsync off (tests): fast, and safe against killed processes, not against power loss. */
+  /** False switches fsync off (tests): commits still outlive a killed server, but not a power loss. */
   durable?: boolean;
   /** Told what takes time. */
   report?: (message: string) => void;
@@ -256,7 +256,7 @@ function serverArguments(data: string, port: number, durable: boolean): string[]
     max_connections: '200',
     timezone: 'UTC',
     log_timezone: 'UTC',
-    ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
+    ...(durable ? {} : { fsync: 'off', full_page_writes: 'off' }),
   };
   return [
     '-D',

@@ -5,7 +5,16 @@
  * process counts as ours only while all three agree with what the system says about it now.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -125,7 +134,9 @@ export function ownRecord(name: string): ProcessRecord {
 export function isSameProcess(record: ProcessRecord): boolean {
   if (record.startTime === '') return false;
   const seen = inspect(record.pid);
-  return seen?.startTime === record.startTime && seen.commandLine === record.commandLine;
+  if (seen?.startTime !== record.startTime) return false;
+  // A process that is being torn down has lost its command line while it still holds its ports and files.
+  return seen.commandLine === record.commandLine || seen.commandLine === '';
 }
 
 /** Reads a record; undefined when there is none or it is damaged (a damaged one proves nothing). */
@@ -156,7 +167,9 @@ function inspectProc(pid: number): { startTime: string; commandLine: string } | 
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The second field is the name in parentheses and may itself contain spaces and parentheses.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
+    // A zombie is gone, unless other threads of it are still letting go of what they hold.
+    if (fields[0] === 'X' || (fields[0] === 'Z' && readdirSync(`/proc/${pid}/task`).length <= 1))
+      return undefined;
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
     const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
     return { startTime: `${boot}:${fields[19]}`, commandLine };
