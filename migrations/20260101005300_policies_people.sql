@@ -6,6 +6,21 @@
 -- The owner makes orgs (`spark org create`); an admin may rename one.
 alter table public.orgs enable row level security;
 revoke truncate, references, trigger on public.orgs from public, anon, authenticated, service_role;
+-- A Supabase project may have had orgs and memberships before us, with rights and policies of its own, which stay. Where
+-- no policy is found they are ours, and default privileges may have handed them out.
+do $$
+declare
+  _table text;
+begin
+  foreach _table in array array['orgs', 'memberships'] loop
+    if not exists (
+      select from pg_catalog.pg_policy where polrelid = ('public.' || _table)::pg_catalog.regclass
+    ) then
+      execute pg_catalog.format('revoke all on public.%I from public, anon, authenticated, service_role', _table);
+    end if;
+  end loop;
+end
+$$;
 grant select on public.orgs to authenticated, service_role;
 grant update (name) on public.orgs to authenticated, service_role;
 grant select on public.orgs to spark_worker;

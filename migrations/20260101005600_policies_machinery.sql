@@ -249,3 +249,8 @@ create policy everybody_select on public.soundcloud_clock for select
 alter table public.soundcloud_rate_buckets enable row level security;
 revoke all on public.soundcloud_rate_buckets
   from public, anon, authenticated, service_role, spark_integrator, spark_api, spark_worker;
+
+-- Supabase's older default privileges hand out sequences and functions of public too.
+revoke all on sequence public.soundcloud_events_seq_seq, public.soundcloud_audit_log_seq_seq
+  from public, anon, authenticated, service_role;
+revoke execute on function public.update_updated_at_column() from public, anon, authenticated, service_role;
