@@ -32,7 +32,7 @@ export interface DatabaseOptions {
   applicationName?: string;
   /** A statement that runs longer is cancelled (milliseconds; default none). */
   statementTimeoutMs?: number;
-  /** Told about errors of idle connections, which must not end the process. */
+  /** Told about connections that break between statements, which must not end the process. */
   onIdleError?: (error: Error) => void;
 }
 
@@ -94,8 +94,12 @@ export function poolConfig(url: string, options: DatabaseOptions = {}): pg.PoolC
  */
 export function createDatabase(url: string, options: DatabaseOptions = {}): Db {
   const pool = new pg.Pool(poolConfig(url, options));
-  // A server restart breaks idle connections; the pool replaces them, and without a listener Node would exit.
-  pool.on('error', options.onIdleError ?? (() => {}));
+  // A server restart breaks connections; the pool replaces them, and without listeners Node would exit. The pool itself
+  // listens to idle ones only: one that breaks between two statements of a transaction would still end the process.
+  const onError = options.onIdleError ?? (() => {});
+  pool.on('connect', (client) => client.on('error', onError));
+  // Repeats what the connection's own listener was told.
+  pool.on('error', () => {});
   return new Kysely<DB>({ dialect: new PostgresDialect({ pool }) });
 }
 

@@ -115,7 +115,9 @@ export async function migrationStatus(
 
 function openForMigrations(url: string): Kysely<Checksums> {
   const pool = new pg.Pool({ connectionString: url, max: 3, application_name: 'artist-spark migrate' });
+  // The statement under way reports it; without listeners Node would exit.
   pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
   return new Kysely<Checksums>({ dialect: new MigrationDialect({ pool }) });
 }
 

@@ -35,6 +35,8 @@ create function private.post_credits_unchecked(
 )
 language plpgsql security definer
 set search_path = ''
+-- A dozen short statements on indexes: planning each anew for its arrays costs more than running it.
+set plan_cache_mode = 'force_generic_plan'
 as $$
 #variable_conflict use_column
 declare

@@ -266,7 +266,8 @@ begin
   return new;
 end;
 $$;
-create trigger version_settings before update on public.soundcloud_settings
+-- By its name it runs before the trigger of updated_at: a change of that alone is none.
+create trigger settings_version before update on public.soundcloud_settings
   for each row when (old.* is distinct from new.*) execute function private.version_settings();
 
 create function private.settings_changed() returns trigger
