@@ -31,6 +31,8 @@ export interface TemporalOptions {
   fixedPorts?: boolean;
   /** False keeps everything in memory and leaves the web UI out (tests). */
   persistent?: boolean;
+  /** Settings of the server itself, by their name in its dynamic configuration. */
+  dynamicConfig?: Readonly<Record<string, number>>;
   report?: Report;
   /** Gives up and leaves nothing running. */
   signal?: AbortSignal | undefined;
@@ -82,7 +84,13 @@ export async function startTemporal(options: TemporalOptions): Promise<TemporalS
     const running = await spawnRecorded({
       name: 'temporal',
       executable,
-      args: serverArguments(port, uiPort, persistent ? path.join(options.folder, 'temporal.db') : undefined),
+      args: [
+        ...serverArguments(port, uiPort, persistent ? path.join(options.folder, 'temporal.db') : undefined),
+        ...Object.entries(options.dynamicConfig ?? {}).flatMap(([name, value]) => [
+          '--dynamic-config-value',
+          `${name}=${value}`,
+        ]),
+      ],
       cwd: options.folder,
       // No TEMPORAL_* of ours: the CLI would read them as its own settings.
       env: { PATH: process.env.PATH, HOME: homedir() },
