@@ -44,7 +44,11 @@ export function explain(error: unknown, verbose: boolean): string {
 function hint(error: unknown): string | undefined {
   if (error instanceof AggregateError && error.errors.length > 0) return hint(error.errors[0]);
   if (!(error instanceof Error)) return undefined;
-  const { code, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
+  const { code, address, port, detail } = error as NodeJS.ErrnoException & {
+    address?: string;
+    port?: number;
+    detail?: string;
+  };
   const where = address ? ` at ${address}:${port}` : '';
   switch (code) {
     case 'ECONNREFUSED':
@@ -54,6 +58,9 @@ function hint(error: unknown): string | undefined {
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return `${error.message}: the host is not known. Correct DATABASE_URL or TEMPORAL_ADDRESS.`;
+    case 'SPK01':
+      // A refusal raised in SQL: its detail is the text for people, its message a code.
+      return detail ?? error.message;
     case '28P01':
     case '28000':
       return `The database refuses the login (${error.message}). Correct user and password in DATABASE_URL.`;

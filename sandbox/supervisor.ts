@@ -53,6 +53,8 @@ export interface StackOptions {
   report?: (event: StackEvent) => void;
   /** Gives up starting; everything started so far is stopped. */
   signal?: AbortSignal | undefined;
+  /** False makes the embedded database fast and unsafe against power loss (tests). */
+  durable?: boolean;
   /** Default: the product's. */
   programs?: readonly ProgramSpec[];
   env?: NodeJS.ProcessEnv;
@@ -293,6 +295,7 @@ class StackRun {
           folder: this.folder.postgres,
           port: this.#ports.postgres,
           fixedPort: restarted,
+          durable: this.options.durable ?? true,
           report: this.#progress('PostgreSQL'),
           signal: aborted,
         });
