@@ -40,7 +40,7 @@ export async function seedDemoOrg(addresses: StackAddresses): Promise<DemoOrg> {
   }
 }
 
-export /** Takes a login into the org with a role; has no effect when it is there. */
+/** Takes a login into the org with a role; has no effect when it is there. */
 export async function giveRole(trx: Trx, orgId: string, login: Login, role: DemoRole): Promise<void> {
   await trx
     .insertInto('memberships')
