@@ -1,5 +1,6 @@
 /** What the database does by itself when people write rows: guards, created events, mirrors, versions. */
 import { sql } from 'kysely';
+import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type CreditFixture, creditFixture } from '../test/support/credits-fixture.js';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.js';
@@ -76,6 +77,17 @@ const eventsOf = (entityId: string) =>
     .where('entity_id', '=', entityId)
     .orderBy('seq')
     .execute();
+
+/** Until a session of this database waits for a lock that another holds. */
+async function untilBlocked(): Promise<void> {
+  for (;;) {
+    const { rows } = await sql`
+      select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(
+      owner,
+    );
+    if (rows.length > 0) return;
+  }
+}
 
 describe('a submission by a member', () => {
   it('starts as new, whatever was sent, and leaves its event in the same transaction', async () => {
@@ -216,6 +228,24 @@ describe('a submission by a member', () => {
     });
   });
 
+  it('waits for another one of the member that is under way, and then sees it', async () => {
+    const { memberId, userId } = await memberWithLogin();
+    await owner
+      .updateTable('soundcloud_members')
+      .set({ monthly_submission_limit: 1 })
+      .where('id', '=', memberId)
+      .execute();
+    let second: Promise<PromiseSettledResult<string>[]> | undefined;
+    await asUser(userId, async (db) => {
+      await submit(db, memberId);
+      second = Promise.allSettled([asUser(userId, (other) => submit(other, memberId))]);
+      await untilBlocked();
+    });
+    expect(await second).toMatchObject([
+      { status: 'rejected', reason: { message: 'monthly_limit_reached' } },
+    ]);
+  });
+
   it('does not deadlock with credits posted to the same member', async () => {
     const { memberId, userId } = await memberWithLogin();
     await Promise.all(
@@ -301,19 +331,21 @@ describe('created events', () => {
   });
 
   it('announce themselves to listeners', async () => {
-    const heard = await owner.connection().execute(async (connection) => {
-      await sql`listen soundcloud_events`.execute(connection);
-      await connection
+    const listener = new pg.Client({ connectionString: database.adminUrl });
+    await listener.connect();
+    try {
+      const heard = new Promise<string>((resolve) => {
+        listener.on('notification', ({ channel }) => resolve(channel));
+      });
+      await listener.query('listen soundcloud_events');
+      await owner
         .insertInto('soundcloud_complaints')
         .values({ org_id: org.orgId, email: 'tape@garden.test' })
         .execute();
-      const { rows } = await sql<{ channel: string }>`select pg_listening_channels() as channel`.execute(
-        connection,
-      );
-      await sql`unlisten *`.execute(connection);
-      return rows;
-    });
-    expect(heard).toEqual([{ channel: 'soundcloud_events' }]);
+      expect(await heard).toBe('soundcloud_events');
+    } finally {
+      await listener.end();
+    }
   });
 });
 
