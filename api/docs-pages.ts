@@ -16,7 +16,17 @@ const viewerPage = page(
   '<div id="viewer"></div>\n<script src="/docs/swagger-ui-bundle.js"></script>\n<script src="/docs/start.js"></script>\n',
 );
 
-const startScript = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#viewer', deepLinking: true, validatorUrl: null });\n`;
+/** A sign-in link carries its token in the fragment, which no server sees; it is taken out of the address at once. */
+const startScript = `const token = /^#token=(.+)$/.exec(location.hash)?.[1];
+if (token) history.replaceState(null, '', location.pathname);
+const ui = SwaggerUIBundle({
+  url: '/openapi.json',
+  dom_id: '#viewer',
+  deepLinking: true,
+  validatorUrl: null,
+  onComplete: () => token && ui.preauthorizeApiKey('accessToken', token),
+});
+`;
 
 export function docsRouter(): Router {
   const router = Router();

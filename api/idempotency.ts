@@ -53,7 +53,7 @@ export async function once(
   );
   switch (claim.outcome) {
     case 'replay':
-      return { ...claim.answer, headers: { ...claim.answer.headers, 'Idempotency-Replayed': 'true' } };
+      return replayed(claim.answer, String(request.id));
     case 'mismatch':
       throw new Problem('idempotency_mismatch');
     case 'in_flight':
@@ -82,6 +82,17 @@ export async function once(
     );
     throw problem;
   }
+}
+
+/** The kept answer; a problem document names the request it answers, which is this one. */
+function replayed(answer: OnceAnswer, requestId: string): OnceAnswer {
+  const { status, body } = answer;
+  const isProblem = status >= 400 && typeof body === 'object' && body !== null;
+  return {
+    status,
+    body: isProblem ? { ...body, request_id: requestId } : body,
+    headers: { ...answer.headers, 'Idempotency-Replayed': 'true' },
+  };
 }
 
 /** Equal for requests that mean the same: key order and white space of the body do not count. */

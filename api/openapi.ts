@@ -63,7 +63,7 @@ export function createOpenApiDocument(): ReturnType<OpenApiGeneratorV31['generat
   registry.registerComponent('securitySchemes', 'apiKey', {
     type: 'http',
     scheme: 'bearer',
-    description: `API key \`spark_<id>_<secret>\`. Scopes: ${KEY_SCOPES.join(', ')}.`,
+    description: `API key \`spark_<id>_<secret>\`. Scopes: ${KEY_SCOPES.join(', ')}; write includes read.`,
   });
   for (const route of routes) registry.registerPath(toPath(route));
   for (const { type, description, example, schema } of webhookEvents) {
@@ -135,7 +135,7 @@ function whoMay(route: Route): string {
     ops: 'Admins and moderators.',
     admin: 'Admins.',
   }[route.access];
-  return route.scope === null ? people : `${people} API keys need ${[route.scope].flat().join(', ')}.`;
+  return route.scope === null ? people : `${people} API keys need ${route.scope}.`;
 }
 
 function toResponse({ description, schema, contentType, headers }: AnswerSpec) {

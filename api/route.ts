@@ -41,8 +41,8 @@ export interface RouteRules {
   path: string;
   /** `signed_in`: works without an org. */
   access: Access | 'signed_in';
-  /** Scopes an API key needs, all of them; null = people only. */
-  scope: KeyScope | readonly KeyScope[] | null;
+  /** Scope an API key needs (`write` includes `read`); null = people only. */
+  scope: KeyScope | null;
   /** Takes an Idempotency-Key: on by default for POST. */
   idempotent?: boolean;
   /** Takes If-Match. */

@@ -25,8 +25,8 @@ export interface WantedScope {
   /** X-Org-Id. */
   orgId: string | undefined;
   access: Access | 'signed_in';
-  /** Scopes an API key needs; null = people only. */
-  keyScope: string | readonly string[] | null;
+  /** Scope an API key needs; null = people only. */
+  keyScope: string | null;
 }
 
 /**
@@ -93,9 +93,10 @@ async function openKeyScope<T>(
   if (wanted.keyScope === null) {
     throw new Problem('scope_missing', { detail: 'This resource is for people; no API key can use it.' });
   }
-  const missing = [wanted.keyScope].flat().filter((one) => !key.scopes.includes(one));
-  if (missing.length > 0) {
-    throw new Problem('scope_missing', { detail: `The API key needs the scope ${missing.join(' and ')}.` });
+  // Whoever may write a resource may read it: the answer to a write shows the row.
+  const held = new Set(key.scopes.flatMap((one) => [one, one.replace(/:write$/u, ':read')]));
+  if (!held.has(wanted.keyScope)) {
+    throw new Problem('scope_missing', { detail: `The API key needs the scope ${wanted.keyScope}.` });
   }
   const claims = { org_id: key.orgId, key_id: caller.keyId, scopes: key.scopes };
   return withCaller(database, { claims, orgId: key.orgId, role: 'spark_integrator' }, (trx) =>

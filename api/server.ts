@@ -4,6 +4,7 @@
  */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { type Config, readConfig, required } from '../config/config.js';
 import { createLogger, type Logger } from '../config/log.js';
@@ -11,13 +12,16 @@ import { createTemporalClient } from '../config/temporal.js';
 import { createDatabase } from '../db/client.js';
 import { createApp } from './app.js';
 import { createBusinessNow } from './clock.js';
-import { DEFAULT_RATE_LIMITS } from './middleware/rate-limit.js';
+import { DEFAULT_RATE_LIMITS, type RateLimits } from './middleware/rate-limit.js';
 import { listenForNotifications } from './notification-feed.js';
 import { createSignIn } from './sign-in.js';
+import { LONGEST_RETRY_DELAY_MS, shortRetries } from './temporal-retries.js';
 
 const POOL_SIZE = 20;
 /** No statement of a request may take longer; it then answers 503. */
 const STATEMENT_TIMEOUT_MS = 10_000;
+/** A request that gets no connection by then is answered 503. */
+const CONNECT_TIMEOUT_MS = 5_000;
 /** How long a command waits for its worker before it is sent as a signal (api.md, "commands"). */
 const COMMAND_TIMEOUT_MS = 5_000;
 /** Requests in flight get this long to finish; a command may take twice its limit. */
@@ -29,8 +33,14 @@ export interface RunningApi {
   stop(): Promise<void>;
 }
 
+/** What tests set otherwise than production. */
+export interface ApiOptions {
+  rateLimits?: RateLimits;
+  commandTimeoutMs?: number;
+}
+
 /** @throws Error when configuration is missing or the port is taken. The database and Temporal may be away. */
-export async function startApi(config: Config, log: Logger): Promise<RunningApi> {
+export async function startApi(config: Config, log: Logger, options: ApiOptions = {}): Promise<RunningApi> {
   const databaseUrl = required(config, 'SPARK_API_DATABASE_URL');
   if (config.JWT_SECRET === undefined && config.JWKS_URL === undefined) {
     throw new Error('Nobody could sign in: set JWT_SECRET (HS256) or JWKS_URL.');
@@ -39,11 +49,12 @@ export async function startApi(config: Config, log: Logger): Promise<RunningApi>
     max: POOL_SIZE,
     applicationName: 'artist-spark-api',
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
     onIdleError: (error) => log.warn({ err: error }, 'an idle database connection broke'),
   });
-  const { client, connection } = createTemporalClient(config);
-  const notifications = listenForNotifications(databaseUrl, log);
   const closing = new AbortController();
+  const { client, connection } = createTemporalClient(config, { interceptors: shortRetries(closing.signal) });
+  const notifications = listenForNotifications(databaseUrl, log);
   const app = createApp({
     database,
     temporal: client,
@@ -52,8 +63,8 @@ export async function startApi(config: Config, log: Logger): Promise<RunningApi>
     businessNow: createBusinessNow(),
     taskQueue: config.SPARK_TASK_QUEUE,
     temporalUiUrl: config.TEMPORAL_UI_URL,
-    rateLimits: DEFAULT_RATE_LIMITS,
-    commandTimeoutMs: COMMAND_TIMEOUT_MS,
+    rateLimits: options.rateLimits ?? DEFAULT_RATE_LIMITS,
+    commandTimeoutMs: options.commandTimeoutMs ?? COMMAND_TIMEOUT_MS,
     notifications,
     closing: closing.signal,
   });
@@ -79,6 +90,7 @@ export async function startApi(config: Config, log: Logger): Promise<RunningApi>
       const force = setTimeout(() => server.closeAllConnections(), GRACE_MS);
       await drained;
       clearTimeout(force);
+      await pause(LONGEST_RETRY_DELAY_MS);
       await closePools();
     },
   };

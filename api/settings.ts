@@ -166,7 +166,7 @@ const changeRoute = defineRoute({
     }
     const keys = Object.keys(body) as (keyof OrgSettings)[];
     const changed = Object.fromEntries(keys.map((key) => [key, wanted[key]])) as Partial<OrgSettings>;
-    await saveSettings(scope.trx, scope.orgId, changed, current.version);
+    await saveSettings(scope.trx, scope.orgId, changed);
     const after = await loadVersionedSettings(scope.trx, scope.orgId);
     if (after === undefined) throw new Problem('not_found');
     await audit(context, scope, {

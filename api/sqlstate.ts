@@ -7,6 +7,8 @@ import { isProblemCode, Problem, type ProblemCode } from './problems.js';
 interface DatabaseError extends Error {
   code: string;
   detail?: string | undefined;
+  /** With a refusal: the id of the row it is about. */
+  hint?: string | undefined;
   constraint?: string | undefined;
 }
 
@@ -65,10 +67,14 @@ export function databaseProblem(error: unknown): Problem | undefined {
 }
 
 function refusal(error: DatabaseError): Problem {
-  const detail = error.detail === undefined ? {} : { detail: error.detail };
-  // The org is chosen by us, so a mismatch is our mistake, not the caller's.
-  if (!isProblemCode(error.message)) return new Problem('internal', { cause: error });
-  return new Problem(error.message, { ...detail, cause: error });
+  const { message, detail, hint } = error;
+  // What our SQL refuses and the registry does not know is our own mistake: wrong_org, for example.
+  if (!isProblemCode(message)) return new Problem('internal', { cause: error });
+  return new Problem(message, {
+    cause: error,
+    ...(detail !== undefined && { detail }),
+    ...(message === 'duplicate_track' && hint !== undefined && { extensions: { submission_id: hint } }),
+  });
 }
 
 function hasCode(error: Error): error is DatabaseError {

@@ -34,12 +34,36 @@ function event(
 }
 
 export const webhookEvents: readonly WebhookEvent[] = [
-  event(
-    'submission.created',
-    'A track was submitted; a decision is promised.',
-    z.object({ member_id: z.uuid().nullable(), track_url: z.string() }),
-    { member_id: MEMBER, track_url: 'https://soundcloud.com/night-harbor/low-tide' },
-  ),
+  {
+    type: 'submission.created',
+    description: 'A track was submitted; a decision is promised.',
+    schema: z.object({
+      type: z.literal('submission.created'),
+      timestamp: timestamp.describe('Business time of the change.'),
+      data: z.object({
+        id: z.uuid(),
+        member_id: z.uuid().nullable(),
+        track_url: z.string(),
+        track_name: z.string().nullable(),
+        artist_name: z.string().nullable(),
+        status: z.literal('new'),
+        submitted_at: timestamp,
+      }),
+    }),
+    example: {
+      type: 'submission.created',
+      timestamp: AT,
+      data: {
+        id: SUBMISSION,
+        member_id: MEMBER,
+        track_url: 'https://soundcloud.com/night-harbor/low-tide',
+        track_name: 'Low Tide',
+        artist_name: 'Night Harbor',
+        status: 'new',
+        submitted_at: AT,
+      },
+    },
+  },
   event(
     'submission.decided',
     'Approved or rejected.',

@@ -1,5 +1,5 @@
 /** How every process of ours reaches Temporal. */
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
 import type { Config } from './config.js';
 import { createPayloadCodec } from './payload-codec.js';
@@ -11,9 +11,15 @@ export function dataConverter(config: Pick<Config, 'SPARK_PAYLOAD_KEY'>): DataCo
     : { payloadCodecs: [createPayloadCodec(config.SPARK_PAYLOAD_KEY)] };
 }
 
-/** A client that connects with its first call, so that a process can start while Temporal is away. */
-export function createTemporalClient(config: Config): { client: Client; connection: Connection } {
-  const connection = Connection.lazy({ address: config.TEMPORAL_ADDRESS });
+/**
+ * A client that connects with its first call, so that a process can start while Temporal is away.
+ * @param options.interceptors other gRPC retries than the SDK's, for processes that must answer soon
+ */
+export function createTemporalClient(
+  config: Config,
+  options: Pick<ConnectionOptions, 'interceptors'> = {},
+): { client: Client; connection: Connection } {
+  const connection = Connection.lazy({ address: config.TEMPORAL_ADDRESS, ...options });
   const client = new Client({
     connection,
     namespace: config.TEMPORAL_NAMESPACE,

@@ -32,6 +32,8 @@ export interface DatabaseOptions {
   applicationName?: string;
   /** A statement that runs longer is cancelled (milliseconds; default none). */
   statementTimeoutMs?: number;
+  /** Waiting longer than this for a connection, new or from the full pool, fails (milliseconds; default none). */
+  connectTimeoutMs?: number;
   /** Told about connections that break between statements, which must not end the process. */
   onIdleError?: (error: Error) => void;
 }
@@ -85,6 +87,7 @@ export function poolConfig(url: string, options: DatabaseOptions = {}): pg.PoolC
     application_name: options.applicationName ?? 'artist-spark',
     types: typeParsers(),
     ...(options.statementTimeoutMs === undefined ? {} : { statement_timeout: options.statementTimeoutMs }),
+    ...(options.connectTimeoutMs === undefined ? {} : { connectionTimeoutMillis: options.connectTimeoutMs }),
   };
 }
 

@@ -38,24 +38,17 @@ const JSON_COLUMNS = new Set<keyof OrgSettings>([
   'campaign_defaults',
 ]);
 
-/** Writes the changed columns and raises the version. @returns the new version */
-export async function saveSettings(
-  trx: Trx,
-  orgId: string,
-  changed: Partial<OrgSettings>,
-  version: number,
-): Promise<number> {
+/** Writes the changed columns; the database raises the version. */
+export async function saveSettings(trx: Trx, orgId: string, changed: Partial<OrgSettings>): Promise<void> {
   const columns = Object.fromEntries(
     Object.entries(changed).map(([key, value]) => [
       key,
       JSON_COLUMNS.has(key as keyof OrgSettings) ? JSON.stringify(value) : value,
     ]),
   );
-  const next = version + 1;
   await trx
     .updateTable('soundcloud_settings')
-    .set({ ...columns, version: next })
+    .set(columns)
     .where('org_id', '=', orgId)
     .executeTakeFirstOrThrow();
-  return next;
 }

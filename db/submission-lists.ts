@@ -106,23 +106,3 @@ export function insertSubmission(
 ): Promise<{ id: string }> {
   return db.insertInto('soundcloud_submissions').values(row).returning('id').executeTakeFirstOrThrow();
 }
-
-/** The newest submission of the same track by the same member that counts as a duplicate (rules.md, "Track URLs"). */
-export function findRecentTwin(
-  db: Queryable,
-  orgId: string,
-  memberId: string,
-  trackUrl: string,
-): Promise<{ id: string } | undefined> {
-  return db
-    .selectFrom('soundcloud_submissions')
-    .select('id')
-    .where('org_id', '=', orgId)
-    .where('track_url', '=', trackUrl)
-    .where('member_id', '=', memberId)
-    .where('status', '!=', 'rejected')
-    .where('withdrawn_at', 'is', null)
-    .orderBy('submitted_at', 'desc')
-    .limit(1)
-    .executeTakeFirst();
-}
