@@ -10,6 +10,8 @@ export interface InterruptibleRun {
    */
   running: (stack: Stack, signal: AbortSignal) => Promise<'stop' | 'stay'>;
   report: (message: string) => void;
+  /** Said when everything is stopped. */
+  farewell?: string;
 }
 
 /**
@@ -44,7 +46,7 @@ export async function untilInterrupted(run: InterruptibleRun): Promise<void> {
       if (!signal.aborted && (await run.running(stack, signal)) === 'stay') await abortOf(signal);
     } finally {
       await stack.stop();
-      run.report('Stopped. The next start goes on where it was.');
+      run.report(run.farewell ?? 'Stopped. The next start goes on where it was.');
     }
   } finally {
     for (const name of signals) process.removeListener(name, onSignal);

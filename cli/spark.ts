@@ -1,6 +1,7 @@
 /** `spark`: the command line of the operators. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { registerDemo } from './demo/command.js';
 import { registerDoctor } from './doctor.js';
 import { registerKeys } from './keys.js';
 import { registerMigrate } from './migrate.js';
@@ -20,6 +21,7 @@ const program = new Command('spark')
   .exitOverride();
 
 registerStart(program);
+registerDemo(program);
 registerMigrate(program);
 registerOrg(program);
 registerKeys(program);

@@ -1,0 +1,105 @@
+/** What is printed when the story is told: promises, mails, workflows, submissions, and where to look. */
+import type { StackAddresses } from '../../sandbox/programs.js';
+import type { DemoFacts } from './facts.js';
+import type { PromiseResult } from './promise-result.js';
+import { tally } from './promise-result.js';
+
+export function closingReport(facts: DemoFacts, promises: readonly PromiseResult[]): string {
+  const kept = promises.filter((promise) => promise.held).length;
+  const { reviews } = facts;
+  return [
+    '',
+    '══ What became of it (read from database, Temporal, mailbox and Slack) ══',
+    '',
+    ...promises.flatMap((promise) => promiseLines(promise)),
+    '',
+    ...columns(
+      'Mails in the mailbox',
+      tally(
+        reviews.flatMap((review) =>
+          review.mails.flatMap((mail) => Array<string>(mail.arrived).fill(mail.template)),
+        ),
+      ),
+    ),
+    ...columns(
+      'Workflows in Temporal',
+      tally(
+        reviews.map(({ workflow }) =>
+          workflow === null
+            ? 'missing'
+            : workflow.status === 'RUNNING'
+              ? `running, waits for ${workflow.waitingOn}`
+              : workflow.status.toLowerCase(),
+        ),
+      ),
+    ),
+    ...columns(
+      'Submissions',
+      tally(
+        reviews.map((review) =>
+          review.withdrawnAt === null ? review.status : `${review.status} (withdrawn)`,
+        ),
+      ),
+    ),
+    kept === promises.length
+      ? `All ${kept} promises were kept.`
+      : `${promises.length - kept} of ${promises.length} promises were BROKEN.`,
+    '',
+  ].join('\n');
+}
+
+function promiseLines({ title, expected, seen, held, problems }: PromiseResult): string[] {
+  return [
+    `${held ? '✓' : '✗'} ${title}`,
+    `    expected  ${expected}`,
+    `    seen      ${seen}`,
+    ...problems.map((problem) => `    ✗ ${problem}`),
+  ];
+}
+
+function columns(title: string, counts: Readonly<Record<string, number>>): string[] {
+  const rows = Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1));
+  return [
+    title,
+    ...rows.map(([name, count]) => `  ${name.padEnd(32)} ${String(count).padStart(3)}`),
+    ...(rows.length === 0 ? ['  none'] : []),
+    '',
+  ];
+}
+
+/** Where to look while it runs. */
+export function addressLines(addresses: StackAddresses): string[] {
+  const { apiUrl, temporalUiUrl, sandbox } = addresses;
+  return [
+    `  Temporal UI   ${temporalUiUrl}/namespaces/default/workflows`,
+    `  API docs      ${apiUrl}/docs`,
+    `  Mailbox       ${sandbox.urls.mailboxPage ?? '-'}`,
+    `  Slack         ${sandbox.urls.slack ?? '-'}/messages (stand-in)`,
+  ];
+}
+
+/** For --keep: everything one needs to go on by hand. */
+export function keptReport(options: {
+  addresses: StackAddresses;
+  orgId: string;
+  folder: string;
+  tokens: readonly { who: string; token: string | null }[];
+}): string {
+  const { addresses, orgId, folder, tokens } = options;
+  return [
+    'Everything keeps running. Ctrl-C stops it; `spark start --data` goes on with it:',
+    ...addressLines(addresses),
+    `  API           ${addresses.apiUrl}/v1`,
+    `  Data folder   ${folder} (logs in logs/)`,
+    `  Org           ${orgId}`,
+    '',
+    'Tokens for "Authorization: Bearer …":',
+    ...tokens.flatMap(({ who, token }) => [`  ${who}`, `  ${token}`]),
+    '',
+    'For example, a new submission by that member:',
+    `  curl -X POST ${addresses.apiUrl}/v1/submissions -H "Authorization: Bearer $TOKEN" \\`,
+    `    -H 'Idempotency-Key: try-1' -H 'Content-Type: application/json' \\`,
+    `    -d '{"track_url":"https://soundcloud.com/paper-meridian/undertow"}'`,
+    '',
+  ].join('\n');
+}

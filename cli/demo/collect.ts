@@ -1,0 +1,283 @@
+/** Reads the facts of the demo from database, Temporal, mailbox and Slack. */
+import type { Client } from '@temporalio/client';
+import { type Db, withOrg } from '../../db/client.js';
+import { ledgerViolations } from '../../db/ledger-invariants.js';
+import { loadSettings } from '../../db/settings.js';
+import { type BusinessClock, toBusiness } from '../../domain/calendar.js';
+import type { SandboxAdmin } from '../../sandbox/admin-client.js';
+import { submissionReviewId } from '../../workflows/submission-review/contract.js';
+import { type ListedRun, listRuns, workflowFact } from './collect-workflows.js';
+import type { DemoFacts, ReviewFacts, SeenWait } from './facts.js';
+import type { PlannedReview } from './plan.js';
+
+/** Where facts come from. */
+export interface Sources {
+  orgId: string;
+  /** The owner's connection, which sees everything. */
+  db: Db;
+  clock: BusinessClock;
+  temporal: Client;
+  sandbox: SandboxAdmin;
+}
+
+/** What only the story itself can know. */
+export interface StoryRecord {
+  people: DemoFacts['people'];
+  /** Ids of the submissions that were answered with 201, with what was planned for them. */
+  accepted: ReadonlyMap<string, PlannedReview>;
+  refusals: DemoFacts['refusals'];
+  killedWorker: string | null;
+  outage: DemoFacts['outage'];
+}
+
+/** Real time an alarm may be late on a busy machine. */
+const TOLERANCE_REAL_MS = 5_000;
+
+export async function collectFacts(
+  sources: Sources,
+  story: StoryRecord,
+  seen: { waits: ReadonlyMap<string, SeenWait[]>; workerPid: number | null },
+): Promise<DemoFacts> {
+  const { db, orgId, clock, temporal, sandbox } = sources;
+  const runs = await listRuns(temporal, orgId);
+  const inbox = await sandbox.mails();
+  const messages = (await sandbox.slackMessages()).map((message) => message.text);
+  const submissions = await db
+    .selectFrom('soundcloud_submissions')
+    .select(['id', 'track_name'])
+    .where('org_id', '=', orgId)
+    .orderBy('submitted_at')
+    .execute();
+  const arrivedByLog = new Map<string, number>();
+  for (const { idempotency_key: key } of inbox)
+    arrivedByLog.set(key ?? '', (arrivedByLog.get(key ?? '') ?? 0) + 1);
+  const reviews = await Promise.all(
+    submissions.map(({ id, track_name: title }) =>
+      reviewFacts(sources, id, {
+        planned: story.accepted.get(id),
+        seenWaits: seen.waits.get(id) ?? [],
+        slack: title === null ? [] : messages.filter((text) => text.includes(title)),
+        runs,
+        arrivedByLog,
+      }),
+    ),
+  );
+  const ids = new Set(submissions.map(({ id }) => submissionReviewId(orgId, id)));
+  const logIds = await db
+    .selectFrom('soundcloud_email_logs')
+    .select('id')
+    .where('org_id', '=', orgId)
+    .execute();
+  const known = new Set(logIds.map((row) => row.id));
+  const settings = await withOrg(db, orgId, (trx) => loadSettings(trx, orgId));
+  return {
+    now: toBusiness(clock, Date.now()),
+    toleranceMs: toBusiness(clock, TOLERANCE_REAL_MS) - toBusiness(clock, 0),
+    people: story.people,
+    ...(await opsUsers(sources)),
+    members: await memberFacts(sources),
+    grants: Object.fromEntries(
+      Object.entries(settings.tier_policy).map(([tier, { monthly_grant }]) => [tier, monthly_grant]),
+    ),
+    reviews,
+    accepted: story.accepted.size,
+    strayWorkflows: [...new Set(runs.map((run) => run.workflowId))].filter((id) => !ids.has(id)),
+    refusals: story.refusals,
+    strayMails: inbox.filter((mail) => !known.has(mail.idempotency_key ?? '')).length,
+    outage: story.outage,
+    killedWorker: story.killedWorker,
+    workerPid: seen.workerPid,
+    outbox: await outbox(sources),
+    ledgerViolations: (await ledgerViolations(db)).map(
+      ({ rule, subjectId, detail }) => `Ledger: ${rule} is broken for ${subjectId}: ${detail}`,
+    ),
+  };
+}
+
+async function reviewFacts(
+  { db, orgId, clock, temporal }: Sources,
+  id: string,
+  given: Pick<ReviewFacts, 'planned' | 'seenWaits' | 'slack'> & {
+    runs: readonly ListedRun[];
+    arrivedByLog: ReadonlyMap<string, number>;
+  },
+): Promise<ReviewFacts> {
+  const { planned, seenWaits, slack, runs, arrivedByLog } = given;
+  const workflowId = submissionReviewId(orgId, id);
+  const ofReview = { org: orgId, id };
+  const row = await db
+    .selectFrom('soundcloud_submissions')
+    .selectAll()
+    .where('org_id', '=', ofReview.org)
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow();
+  const events = await db
+    .selectFrom('soundcloud_events')
+    .select(['type', 'occurred_at', 'data'])
+    .where('org_id', '=', orgId)
+    .where('entity_id', '=', id)
+    .orderBy('seq')
+    .execute();
+  const mails = await db
+    .selectFrom('soundcloud_email_logs')
+    .select(['id', 'template_name', 'status'])
+    .where('org_id', '=', orgId)
+    .where('related_object_id', '=', id)
+    .orderBy('created_at')
+    .execute();
+  const notices = await db
+    .selectFrom('soundcloud_notifications')
+    .select(['user_id', 'title', 'metadata', 'created_at'])
+    .where('org_id', '=', orgId)
+    .orderBy('created_at')
+    .execute();
+  const commands = await db
+    .selectFrom('soundcloud_commands')
+    .select(['name', 'status', 'code', 'payload'])
+    .where('org_id', '=', orgId)
+    .where('workflow_id', '=', workflowId)
+    .orderBy('created_at')
+    .execute();
+  const proposals = await db
+    .selectFrom('soundcloud_target_proposals')
+    .select(['created_at', 'expires_at', 'proposed_targets'])
+    .where('org_id', '=', orgId)
+    .where('parent_id', '=', id)
+    .orderBy('created_at')
+    .execute();
+  const wait = await db
+    .selectFrom('soundcloud_waits')
+    .selectAll()
+    .where('org_id', '=', orgId)
+    .where('workflow_id', '=', workflowId)
+    .executeTakeFirst();
+  return {
+    id,
+    planned,
+    memberId: row.member_id,
+    status: row.status,
+    submittedAt: row.submitted_at.getTime(),
+    decidedAt: row.decided_at?.getTime() ?? null,
+    decidedBy: row.decided_by,
+    withdrawnAt: row.withdrawn_at?.getTime() ?? null,
+    closedAt: row.closed_at?.getTime() ?? null,
+    slotReturned: row.slot_returned_at !== null,
+    family: row.family,
+    flagged: row.qa_flag,
+    ownerId: row.owner_id,
+    suggestedSupporters: row.suggested_supporters.length,
+    rejectReason: row.reject_reason,
+    events: events.map(({ type, occurred_at: at, data }) => ({
+      type,
+      at: at.getTime(),
+      status: text(data, 'status'),
+    })),
+    mails: mails.map((mail) => ({
+      template: mail.template_name,
+      status: mail.status,
+      arrived: arrivedByLog.get(mail.id) ?? 0,
+    })),
+    notifications: notices
+      .filter(({ metadata }) => text(metadata, 'submission_id') === id)
+      .map(({ user_id: userId, title, metadata, created_at: at }) => ({
+        userId,
+        title,
+        step: text(metadata, 'step'),
+        at: toBusiness(clock, at.getTime()),
+      })),
+    slack,
+    commands: commands.map(({ name, status, code, payload }) => ({
+      name,
+      status,
+      code,
+      action: text(payload, 'action'),
+    })),
+    proposals: proposals.map(({ created_at, expires_at, proposed_targets: targets }) => ({
+      createdAt: created_at.getTime(),
+      expiresAt: expires_at.getTime(),
+      targets: Array.isArray(targets) ? targets.length : 0,
+    })),
+    wait: wait === undefined ? null : seenWait(wait),
+    seenWaits,
+    workflow: await workflowFact(temporal, workflowId, runs),
+  };
+}
+
+/** A row of `soundcloud_waits` as the facts hold it. */
+export function seenWait(row: {
+  stage: string;
+  waiting_on: string;
+  since: Date;
+  due_at: Date | null;
+  paused: boolean;
+  remaining_ms: number | null;
+  breached: boolean;
+}): SeenWait {
+  return {
+    stage: row.stage,
+    waitingOn: row.waiting_on,
+    since: row.since.getTime(),
+    dueAt: row.due_at?.getTime() ?? null,
+    paused: row.paused,
+    remainingMs: row.remaining_ms,
+    breached: row.breached,
+  };
+}
+
+async function opsUsers({ db, orgId }: Sources): Promise<Pick<DemoFacts, 'admins' | 'ops'>> {
+  const rows = await db
+    .selectFrom('soundcloud_user_roles')
+    .select(['user_id', 'role'])
+    .where('org_id', '=', orgId)
+    .execute();
+  const having = (...roles: string[]) => [
+    ...new Set(rows.filter((row) => roles.includes(row.role)).map((row) => row.user_id)),
+  ];
+  return { admins: having('admin'), ops: having('admin', 'moderator') };
+}
+
+async function memberFacts({ db, orgId }: Sources): Promise<DemoFacts['members']> {
+  const rows = await db
+    .selectFrom('soundcloud_members as member')
+    .leftJoin('soundcloud_repost_credit_wallet as wallet', (join) =>
+      join.onRef('wallet.org_id', '=', 'member.org_id').onRef('wallet.member_id', '=', 'member.id'),
+    )
+    .select((select) => [
+      'member.id',
+      'member.size_tier',
+      'member.submissions_this_month',
+      'wallet.balance',
+      select
+        .selectFrom('soundcloud_member_genres as genre')
+        .select((count) => count.fn.countAll<number>().as('count'))
+        .whereRef('genre.org_id', '=', 'member.org_id')
+        .whereRef('genre.member_id', '=', 'member.id')
+        .as('genres'),
+    ])
+    .where('member.org_id', '=', orgId)
+    .execute();
+  return rows.map((row) => ({
+    id: row.id,
+    tier: row.size_tier,
+    balance: row.balance,
+    submissionsThisMonth: row.submissions_this_month,
+    genres: row.genres ?? 0,
+  }));
+}
+
+async function outbox({ db, orgId }: Sources): Promise<DemoFacts['outbox']> {
+  const rows = await db
+    .selectFrom('soundcloud_events')
+    .select('relay_error')
+    .where('org_id', '=', orgId)
+    .where('relayed_at', 'is', null)
+    .execute();
+  return { unrelayed: rows.length, failing: rows.filter((row) => row.relay_error !== null).length };
+}
+
+/** A text of a JSON object; null where there is none. */
+export function text(json: unknown, key: string): string | null {
+  const value =
+    typeof json === 'object' && json !== null ? (json as Record<string, unknown>)[key] : undefined;
+  return typeof value === 'string' ? value : null;
+}

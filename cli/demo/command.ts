@@ -1,0 +1,193 @@
+/** `spark demo`: one org's three days in about five minutes, on a stack of its own, and whether every promise held. */
+import type { Command } from 'commander';
+import { readConfig } from '../../config/config.js';
+import { createTemporalClient } from '../../config/temporal.js';
+import { createDatabase } from '../../db/client.js';
+import { DAY_MS, HOUR_MS, SHORTEST_DAY_SECONDS } from '../../domain/calendar.js';
+import { createSandboxAdmin } from '../../sandbox/admin-client.js';
+import { demoTracks } from '../../sandbox/soundcloud/catalogue.js';
+import { type Stack, type StackEvent, startStack } from '../../sandbox/supervisor.js';
+import { integerArgument } from '../arguments.js';
+import { untilInterrupted } from '../interrupt.js';
+import { answer, say, stackPrinter } from '../output.js';
+import { addressLines, closingReport, keptReport } from './closing.js';
+import { collectFacts } from './collect.js';
+import { keepDemoFolder, makeDemoFolder, removeDemoFolder, sweepDemoFolders } from './folder.js';
+import { buildNetwork, type DemoOps, makeOrg, type Network } from './network.js';
+import { InVainError } from './patience.js';
+import { reviewPlan } from './plan.js';
+import { judgePromises } from './promises.js';
+import { Stage } from './stage.js';
+import { tellStory } from './story.js';
+import { Timeline } from './timeline.js';
+import { Witness } from './witness.js';
+
+interface DemoOptions {
+  keep?: boolean;
+  daySeconds: number;
+  data?: string;
+}
+
+const USUAL_DAY_SECONDS = 72;
+const LONGEST_DAY_SECONDS = 600;
+const INTERRUPTED = 130;
+
+export function registerDemo(program: Command): void {
+  program
+    .command('demo')
+    .description('show submission reviews at work: three business days in about five minutes')
+    .option('--keep', 'leave everything running at the end, and print addresses and tokens')
+    .option(
+      '--day-seconds <n>',
+      'real seconds of a business day',
+      integerArgument(SHORTEST_DAY_SECONDS, LONGEST_DAY_SECONDS),
+      USUAL_DAY_SECONDS,
+    )
+    .option(
+      '--data <folder>',
+      'a new or empty data folder (default: one of its own, below the temporary folder)',
+    )
+    .addHelpText(
+      'after',
+      '\nExit code 0: every promise held. 1: one was broken. Without --keep its data folder is removed at the end.',
+    )
+    .action(demo);
+}
+
+async function demo(options: DemoOptions): Promise<void> {
+  await sweepDemoFolders(say);
+  const folder = makeDemoFolder(options.data);
+  if (options.keep) keepDemoFolder(folder);
+  const began = Date.now();
+  let ops: DemoOps | undefined;
+  let timeline: Timeline | undefined;
+  let finished = false;
+  const printStart = stackPrinter();
+  // Once the story runs, what happens to the stack belongs into its timeline.
+  const report = (event: StackEvent) => {
+    if (timeline && event.kind === 'trouble') timeline.say('alarm', `Supervisor: ${event.message}.`);
+    else printStart(event);
+  };
+  say(introduction(options.daySeconds));
+  try {
+    await untilInterrupted({
+      report: say,
+      farewell: options.keep
+        ? `Stopped. It goes on where it was with: spark start --data ${folder}`
+        : 'Stopped.',
+      begin: (signal) =>
+        startStack({
+          folder,
+          daySeconds: options.daySeconds,
+          businessStart: storyStart(new Date()),
+          report,
+          signal,
+          prepare: async ({ databaseUrls }) => {
+            ops = await makeOrg(databaseUrls.owner);
+          },
+        }),
+      running: async (stack, signal) => {
+        if (!ops) throw new Error('The stack was started without its org.');
+        timeline = new Timeline(stack.addresses.clock, answer, began);
+        try {
+          const network = await perform({ stack, ops, timeline, signal });
+          finished = true;
+          if (!options.keep) return 'stop';
+          answer(keptReport({ ...stack, folder, orgId: ops.orgId, tokens: tokensOf(network) }));
+          return 'stay';
+        } catch (error) {
+          if (signal.aborted) return 'stop';
+          throw error;
+        } finally {
+          timeline = undefined;
+        }
+      },
+    });
+  } finally {
+    if (!options.keep) await removeDemoFolder(folder);
+  }
+  if (!finished) process.exitCode = INTERRUPTED;
+}
+
+interface Performance {
+  stack: Stack;
+  ops: DemoOps;
+  timeline: Timeline;
+  signal: AbortSignal;
+}
+
+/** Builds the network, tells the story, judges the promises. Sets the exit code. */
+async function perform({ stack, ops, timeline, signal }: Performance): Promise<Network> {
+  const { addresses } = stack;
+  timeline.chapter(
+    'The network',
+    'An org with an admin, a moderator and 60 members, made through the HTTP API. To watch:',
+  );
+  for (const line of addressLines(addresses)) answer(` ${line}`);
+  const { client: temporal, connection } = createTemporalClient(
+    readConfig({ TEMPORAL_ADDRESS: addresses.temporalAddress }),
+  );
+  const db = createDatabase(addresses.databaseUrls.owner, { max: 4, applicationName: 'artist-spark demo' });
+  try {
+    const { soundcloud = '', mailbox = '', slack = '' } = addresses.sandbox.urls;
+    const sandbox = createSandboxAdmin({ soundcloud, mailbox, slack });
+    const sources = { orgId: ops.orgId, db, clock: addresses.clock, temporal, sandbox };
+    const plan = reviewPlan();
+    const signIn = plan.map((planned) => planned.handle);
+    const network = await buildNetwork({ addresses, ops, signIn, signal });
+    timeline.say('system', '60 members of the tiers T1 to T4 in 3 genre families; 12 of them sign in.');
+    const tracks = await sandbox.addTracks(demoTracks().map(({ expected: _expected, ...track }) => track));
+    const links = new Map(
+      plan.map(({ track }, index) => [track, tracks[index] ?? { url: '', shortUrl: '' }]),
+    );
+    const stage = new Stage({ stack, network, sources, timeline, links, signal });
+    const witness = new Witness({
+      sources,
+      timeline,
+      people: network.people,
+      nameOf: (id) => stage.nameOf(id),
+    });
+    witness.start();
+    const told = await tellStory(stage)
+      .then(
+        () => true,
+        (error: unknown) => {
+          if (signal.aborted || !(error instanceof InVainError)) throw error;
+          timeline.say('alarm', `The story stops here: ${error.message}`);
+          return false;
+        },
+      )
+      .finally(() => witness.stop());
+    await witness.look();
+    const workerPid = stack.service('worker').pid ?? null;
+    const facts = await collectFacts(sources, stage.record, { waits: witness.waits, workerPid });
+    const promises = judgePromises(facts);
+    answer(closingReport(facts, promises));
+    if (!told || promises.some((promise) => !promise.held)) process.exitCode = 1;
+    return network;
+  } finally {
+    await connection.close();
+    await db.destroy();
+  }
+}
+
+function introduction(daySeconds: number): string {
+  const hour = ((daySeconds * HOUR_MS) / DAY_MS).toFixed(1);
+  return `The demo runs on a stack of its own: databases, Temporal, stand-ins of SoundCloud, the mail provider and Slack.\nIts business day lasts ${daySeconds} s, so that an hour passes in ${hour} s; everything else is as in production.\nThe first start may take minutes, where the Temporal server has to be built.\n`;
+}
+
+/** A Sunday evening at the beginning of the month: no month ends in the story, and the work begins on a Monday. */
+function storyStart(today: Date): number {
+  const first = new Date(Date.UTC(today.getUTCFullYear(), today.getUTCMonth(), 1));
+  const daysToSunday = (7 - first.getUTCDay()) % 7;
+  return first.getTime() + daysToSunday * DAY_MS + 20 * HOUR_MS;
+}
+
+function tokensOf(network: Network): { who: string; token: string | null }[] {
+  const member = network.member('paper-meridian');
+  return [
+    { who: 'admin', token: network.admin.token },
+    { who: 'moderator', token: network.moderator.token },
+    { who: `member (${network.nameOf('paper-meridian')})`, token: member.token },
+  ];
+}

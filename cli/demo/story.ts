@@ -1,0 +1,333 @@
+/** The story the demo tells: three business days of one org, in order. */
+import { demoTracks } from '../../sandbox/soundcloud/catalogue.js';
+import { submissionReviewId, submissionSignals } from '../../workflows/submission-review/contract.js';
+import { refusedDecision, sendBadRequests } from './bad-requests.js';
+import { until } from './patience.js';
+import { NAMED_FAMILY } from './plan.js';
+import type { Stage } from './stage.js';
+import { killWorkerInTheMiddle } from './worker-kill.js';
+
+const HINT = 'Look at its review in the Temporal UI and at the log of the worker.';
+
+export async function tellStory(stage: Stage): Promise<void> {
+  await firstDay(stage);
+  await firstNight(stage);
+  await secondDay(stage);
+  await thirdDay(stage);
+  await comeToRest(stage);
+}
+
+async function firstDay(stage: Stage): Promise<void> {
+  const { timeline } = stage;
+  const moderator = stage.ops('moderator');
+  timeline.chapter(
+    'Day 1: submissions and decisions',
+    'Each accepted submission starts a durable review: a confirmation mail, and 24 h for ops to decide.',
+  );
+  await stage.submit(
+    [
+      'Undertow',
+      'Glass Kites',
+      'Northern Signal',
+      'Warehouse Window',
+      'Corner Store Tapes',
+      'Ninety Floors',
+      'First Light',
+    ],
+    { shortLink: 'Warehouse Window' },
+  );
+  await reviewsWait(stage, [
+    'Undertow',
+    'Glass Kites',
+    'Northern Signal',
+    'Warehouse Window',
+    'Corner Store Tapes',
+    'Ninety Floors',
+    'First Light',
+  ]);
+  await sendBadRequests(stage);
+
+  await stage.at(1, 2);
+  await stage.command(moderator, 'Undertow', 'decide', { action: 'approve' }, 'Moderator approves Undertow.');
+  await refusedDecision(
+    stage,
+    'Undertow',
+    'approved once more',
+    { status: 409, code: 'already_decided' },
+    { action: 'approve' },
+  );
+
+  await stage.at(1, 3);
+  await refusedDecision(
+    stage,
+    'Warehouse Window',
+    'rejected in three words',
+    { status: 422, code: 'reason_too_short' },
+    { action: 'reject', reason: 'Not for us' },
+  );
+  await stage.command(
+    moderator,
+    'Warehouse Window',
+    'decide',
+    { action: 'reject', reason: 'The vocals clip from the second minute on; please master it again first.' },
+    'Moderator rejects Warehouse Window, with a reason of more than ten words.',
+  );
+
+  await stage.at(1, 4);
+  await decideBySignal(stage, 'Northern Signal');
+
+  await stage.at(1, 5);
+  const owner = { owner_id: stage.network.people.moderator };
+  await stage.command(
+    moderator,
+    'Corner Store Tapes',
+    'assign-owner',
+    owner,
+    'Moderator takes Corner Store Tapes: its owner from now on.',
+  );
+  await stage.command(
+    moderator,
+    'Corner Store Tapes',
+    'decide',
+    { action: 'pend' },
+    'Moderator has looked at it and wants to think it over: pend. The clock runs on.',
+  );
+
+  await stage.at(1, 6);
+  await stage.command(
+    moderator,
+    'First Light',
+    'decide',
+    { action: 'pend', need_live_link: true },
+    'First Light is private: moderator asks its member for the public link. The clock stops.',
+  );
+
+  await stage.at(1, 8);
+  await stage.command(
+    moderator,
+    'Glass Kites',
+    'decide',
+    { action: 'approve' },
+    'Moderator approves Glass Kites.',
+  );
+}
+
+async function firstNight(stage: Stage): Promise<void> {
+  const { timeline, sources } = stage;
+  timeline.chapter(
+    'Night: two submissions come close to their deadline',
+    'Ops are warned at 75 % (18 h): the owner where there is one, else all. Ninety Floors is left lying on purpose.',
+  );
+  await stage.at(1, 20);
+  await stage.command(
+    stage.ops('moderator'),
+    'Corner Store Tapes',
+    'decide',
+    { action: 'approve' },
+    'Moderator approves Corner Store Tapes, 4 h before its deadline.',
+  );
+  const { id } = stage.submitted('Ninety Floors');
+  await until(
+    'the review of Ninety Floors raises the alarm',
+    async () => {
+      const row = await sources.db
+        .selectFrom('soundcloud_waits')
+        .select('breached')
+        .where('org_id', '=', sources.orgId)
+        .where('entity_id', '=', id)
+        .executeTakeFirst();
+      return row?.breached;
+    },
+    { signal: stage.signal, hint: HINT },
+  );
+}
+
+async function secondDay(stage: Stage): Promise<void> {
+  const { timeline } = stage;
+  const moderator = stage.ops('moderator');
+  timeline.chapter(
+    'Day 2: a withdrawal, a reminder, a live link',
+    'The member of First Light is reminded after 24 h; with the link the clock goes on with what was left.',
+  );
+  await stage.at(2, 2);
+  await stage.submit(['Slow Weather']);
+  await reviewsWait(stage, ['Slow Weather']);
+  await stage.at(2, 4);
+  await stage.command(
+    stage.member('Slow Weather'),
+    'Slow Weather',
+    'withdraw',
+    {},
+    'Its member withdraws Slow Weather.',
+  );
+  await refusedDecision(
+    stage,
+    'Slow Weather',
+    'approved after the withdrawal',
+    { status: 409, code: 'submission_closed' },
+    { action: 'approve' },
+  );
+
+  await stage.at(2, 10);
+  const link = { url: await publish(stage, 'First Light') };
+  await stage.command(
+    stage.member('First Light'),
+    'First Light',
+    'provide-live-link',
+    link,
+    'The member of First Light hands in the public link.',
+  );
+  await stage.at(2, 16);
+  await stage.command(
+    moderator,
+    'First Light',
+    'decide',
+    { action: 'approve' },
+    'Moderator approves First Light.',
+  );
+}
+
+async function thirdDay(stage: Stage): Promise<void> {
+  const { timeline } = stage;
+  const moderator = stage.ops('moderator');
+  timeline.chapter(
+    'Day 3: the alarm again, and a killed worker',
+    'A breach is raised again each day until somebody decides. Then the worker is killed while decisions are under way.',
+  );
+  await stage.at(3, 2);
+  await stage.command(
+    stage.ops('admin'),
+    'Ninety Floors',
+    'decide',
+    { action: 'approve' },
+    'Admin has seen the alarms and approves Ninety Floors, a day late.',
+  );
+  await stage.submit(['Postcards to Nobody', 'Tidal Maps', 'After Hours']);
+  await reviewsWait(stage, ['Postcards to Nobody', 'Tidal Maps', 'After Hours']);
+  await stage.at(3, 4);
+  await stage.command(
+    moderator,
+    'After Hours',
+    'decide',
+    { action: 'flag', reason: 'Is this set a re-upload of an older one?' },
+    'Moderator flags After Hours for a second look.',
+  );
+  await stage.at(3, 6);
+  await killWorkerInTheMiddle(stage);
+
+  await reviewsWait(stage, ['Rain on a Tin Roof']);
+  await refusedDecision(
+    stage,
+    'Rain on a Tin Roof',
+    'approved without naming its genre',
+    { status: 422, code: 'family_required' },
+    { action: 'approve' },
+  );
+  await stage.command(
+    moderator,
+    'Rain on a Tin Roof',
+    'decide',
+    { action: 'approve', family: NAMED_FAMILY },
+    `Moderator approves Rain on a Tin Roof as ${NAMED_FAMILY}: nothing in it names a genre.`,
+  );
+}
+
+/** Everything that is under way comes to its end: mails sent, targets built, closed reviews gone. */
+async function comeToRest({ sources, signal, timeline }: Stage): Promise<void> {
+  timeline.chapter(
+    'Coming to rest',
+    'Mails that the killed worker left behind are sent; the rest of the reviews wait for their queue.',
+  );
+  const { db, orgId } = sources;
+  await until(
+    'all mails are sent, all rejected reviews closed, all approved tracks have targets',
+    async () => {
+      const mails = await db
+        .selectFrom('soundcloud_email_logs')
+        .select('id')
+        .where('org_id', '=', orgId)
+        .where('status', '=', 'pending')
+        .execute();
+      const rows = await db
+        .selectFrom('soundcloud_submissions as submission')
+        .select((select) => [
+          'submission.status',
+          'submission.closed_at',
+          select
+            .exists(
+              select
+                .selectFrom('soundcloud_target_proposals as proposal')
+                .select('proposal.id')
+                .whereRef('proposal.parent_id', '=', 'submission.id'),
+            )
+            .as('built'),
+        ])
+        .where('submission.org_id', '=', orgId)
+        .execute();
+      const resting = rows.every((row) =>
+        row.status === 'approved' ? Boolean(row.built) : row.status === 'rejected' && row.closed_at !== null,
+      );
+      return mails.length === 0 && resting;
+    },
+    {
+      signal,
+      withinMs: 90_000,
+      hint: 'Look at the reviews in the Temporal UI and at the log of the worker.',
+    },
+  );
+}
+
+/** The artist makes a private track public on SoundCloud. @returns its public address. */
+async function publish({ sources, timeline }: Stage, track: string): Promise<string> {
+  const found = demoTracks().find(({ title }) => title === track);
+  if (!found) throw new Error(`The catalogue has no track ${track}.`);
+  const { expected: _expected, ...input } = found;
+  const [published] = await sources.sandbox.addTracks([{ ...input, secretToken: null }]);
+  if (!published) throw new Error(`${track} could not be published.`);
+  timeline.say('act', `${track} is made public on SoundCloud.`);
+  return published.url;
+}
+
+/** Waits until reviews have read their track and wait for ops. */
+async function reviewsWait(stage: Stage, tracks: readonly string[]): Promise<void> {
+  const { sources, signal } = stage;
+  const ids = tracks.map((track) => stage.submitted(track).id);
+  await until(
+    `the reviews of ${tracks.join(', ')} wait for ops`,
+    async () => {
+      const rows = await sources.db
+        .selectFrom('soundcloud_waits as wait')
+        .innerJoin('soundcloud_submissions as submission', 'submission.id', 'wait.entity_id')
+        .select('wait.entity_id')
+        .where('wait.org_id', '=', sources.orgId)
+        .where('wait.entity_id', 'in', ids)
+        .where('wait.waiting_on', '=', 'ops')
+        .where('submission.track_urn', 'is not', null)
+        .execute();
+      return rows.length === ids.length;
+    },
+    { signal, hint: HINT },
+  );
+}
+
+/** As the Temporal UI or CLI would send it; there is no answer, so the row is looked at. */
+async function decideBySignal(stage: Stage, track: string): Promise<void> {
+  const { sources, signal, timeline, network } = stage;
+  const { id } = stage.submitted(track);
+  timeline.say('act', `Moderator approves ${track} by a Signal to its workflow, as from the Temporal UI.`);
+  const handle = sources.temporal.workflow.getHandle(submissionReviewId(sources.orgId, id));
+  await handle.signal(submissionSignals.decide, { by: network.people.moderator, action: 'approve' });
+  await until(
+    `the Signal to ${track} is applied`,
+    async () => {
+      const row = await sources.db
+        .selectFrom('soundcloud_submissions')
+        .select('status')
+        .where('org_id', '=', sources.orgId)
+        .where('id', '=', id)
+        .executeTakeFirst();
+      return row?.status === 'approved';
+    },
+    { signal, hint: HINT },
+  );
+}

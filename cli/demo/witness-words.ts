@@ -1,0 +1,36 @@
+/** How the timeline words what somebody waits for. */
+import { HOUR_MS } from '../../domain/calendar.js';
+import type { SeenWait } from './facts.js';
+import { businessTime } from './timeline.js';
+
+/** What a wait means to a reader: for whom, until when, who can act. Waits that read the same are told once. */
+export function describeWait(wait: SeenWait, whoCanAct: string): string {
+  switch (wait.stage) {
+    case 'live_link': {
+      const left = ((wait.remainingMs ?? 0) / HOUR_MS).toFixed(1);
+      return `waits for the live link, clock stopped with ${left} h left; to act: ${whoCanAct}`;
+    }
+    case 'queue':
+      return `waits for its queue; to act: ${whoCanAct}`;
+    default: {
+      const until = wait.dueAt === null ? 'without a deadline' : `until ${businessTime(wait.dueAt)}`;
+      const broken = wait.breached ? ', BREACHED' : '';
+      return `waits for ${wait.waitingOn} ${until}${broken}; to act: ${whoCanAct}`;
+    }
+  }
+}
+
+/** Puts together what reads the same. */
+export function grouped(
+  items: readonly { name: string; line: string }[],
+): { line: string; names: string[] }[] {
+  const groups = new Map<string, string[]>();
+  for (const { name, line } of items) groups.set(line, [...(groups.get(line) ?? []), name]);
+  return [...groups].map(([line, names]) => ({ line, names }));
+}
+
+/** `a, b and c`. */
+export function listed(names: readonly string[]): string {
+  const last = names.at(-1) ?? '';
+  return names.length < 2 ? last : `${names.slice(0, -1).join(', ')} and ${last}`;
+}
