@@ -62,7 +62,18 @@ const memberFields = {
   reach_factor: z.number().min(0).max(1).multipleOf(0.001).nullable(),
 };
 
-const createBody = z.strictObject(memberFields).partial().required({ name: true }).meta({ id: 'NewMember' });
+const createBody = z
+  .strictObject({
+    ...memberFields,
+    soundcloud_followers: z
+      .int()
+      .min(0)
+      .max(2_000_000_000)
+      .describe('Gives the tier a new member starts in; later the daily sync of its accounts does.'),
+  })
+  .partial()
+  .required({ name: true })
+  .meta({ id: 'NewMember' });
 const changeBody = atLeastOne(z.strictObject(memberFields).partial());
 const params = z.object({ member_id: idParam('member') });
 const keep = { access: 'ops', scope: null, tag: 'members' } as const;
@@ -173,7 +184,7 @@ const createRoute = defineRoute({
   path: '/v1/members',
   operationId: 'createMember',
   summary: 'Add a member',
-  description: 'The member gets a wallet with one grant. Followers and tier come with its accounts.',
+  description: 'The member gets a wallet with one grant of its tier.',
   body: createBody,
   answers: {
     201: { description: 'The new member.', schema: memberSchema, headers: { Location: 'Its address.' } },
