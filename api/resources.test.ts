@@ -57,6 +57,22 @@ describe('members', () => {
     expect(JSON.stringify(trail)).not.toContain('@harbor');
   });
 
+  it('start in the tier of the followers they come with', async () => {
+    const made = await world.call('POST', '/v1/members', {
+      body: { name: 'Big Channel', soundcloud_followers: 12_000 },
+    });
+    expect(made.body).toMatchObject({
+      size_tier: 'T3',
+      soundcloud_followers: 12_000,
+      credits_balance: 2,
+      credits_cap: 20,
+    });
+    const later = await world.call('PATCH', `/v1/members/${made.body.id}`, {
+      body: { soundcloud_followers: 1 },
+    });
+    expect(later.body.code).toBe('invalid_request');
+  });
+
   it('have at most five addresses, a primary one among them, and something to change', async () => {
     const emails = Array.from({ length: 6 }, (_, i) => `many${i}@members.test`);
     const many = await world.call('POST', '/v1/members', { body: { name: 'A', emails } });
