@@ -33,7 +33,7 @@ import { createSoundCloudClient } from './providers/soundcloud/http-client.js';
 const SHUTDOWN_GRACE = '10 seconds';
 
 export interface RunningWorker {
-  /** Stops relay and workers, lets running activities finish, closes the pools. */
+  /** Stops relay and workers, lets running activities finish, closes the pools. Stopping twice is stopping once. */
   stop(): Promise<void>;
   /** Settles when the worker has ended; rejects when it ended by itself with an error. */
   ended: Promise<void>;
@@ -106,16 +106,21 @@ export async function startWorker(config: Config, log: Logger): Promise<RunningW
   const relay = startRelay({ db, databaseUrl, starter, log });
   const running = workers.map((worker) => worker.run());
   const ended = Promise.all(running).then(() => {});
+  let stopped: Promise<void> | undefined;
+  const stop = async () => {
+    await relay.stop();
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    await ended.catch(() => {});
+    await connection.close();
+    await clientConnection.close();
+    await db.destroy();
+  };
 
   return {
     ended,
-    async stop() {
-      await relay.stop();
-      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
-      await ended.catch(() => {});
-      await connection.close();
-      await clientConnection.close();
-      await db.destroy();
+    stop() {
+      stopped ??= stop();
+      return stopped;
     },
   };
 }
