@@ -36,17 +36,24 @@ export function createReconcilerActivities({ db, starter }: { db: Db; starter: L
   return {
     /** Goes through all open lifecycle rows of all orgs; imported history is not among them. */
     async reconcile(): Promise<ReconcilerReport> {
-      const { rows } = await sql<OpenRow>`select * from private.reconcile_candidates()`.execute(db);
+      const rows = await openRows();
+      const ended: OpenRow[] = [];
       const report: ReconcilerReport = { checked: 0, running: 0, started: 0, restarted: 0, stranded: 0 };
       for (let at = 0; at < rows.length; at += AT_ONCE) {
-        await Promise.all(rows.slice(at, at + AT_ONCE).map((row) => check(row, report)));
+        await Promise.all(rows.slice(at, at + AT_ONCE).map((row) => check(row, report, ended)));
         heartbeat(report);
       }
+      await reportStranded(ended, report);
       return report;
     },
   };
 
-  async function check(row: OpenRow, report: ReconcilerReport): Promise<void> {
+  async function openRows(): Promise<OpenRow[]> {
+    const { rows } = await sql<OpenRow>`select * from private.reconcile_candidates()`.execute(db);
+    return rows;
+  }
+
+  async function check(row: OpenRow, report: ReconcilerReport, ended: OpenRow[]): Promise<void> {
     const lifecycle = starter.lifecycleOf(row.entity_type, row.org_id, row.entity_id);
     if (lifecycle === undefined) return;
     report.checked += 1;
@@ -68,13 +75,24 @@ export function createReconcilerActivities({ db, starter }: { db: Db; starter: L
         );
         return;
       case 'ended':
-        report.stranded += 1;
-        await tellAdmins(
-          row,
-          lifecycle.workflowId,
-          'has ended, but its row is open',
-          'Run `spark doctor`; it says how to repair the row.',
-        );
+        ended.push(row);
+    }
+  }
+
+  /** A workflow closes its row before it ends, so only a row that is still open afterwards was left open. */
+  async function reportStranded(ended: readonly OpenRow[], report: ReconcilerReport): Promise<void> {
+    if (ended.length === 0) return;
+    const stillOpen = new Set((await openRows()).map((row) => `${row.entity_type}:${row.entity_id}`));
+    for (const row of ended) {
+      const lifecycle = starter.lifecycleOf(row.entity_type, row.org_id, row.entity_id);
+      if (lifecycle === undefined || !stillOpen.has(`${row.entity_type}:${row.entity_id}`)) continue;
+      report.stranded += 1;
+      await tellAdmins(
+        row,
+        lifecycle.workflowId,
+        'has ended, but its row is open',
+        'Run `spark doctor`; it says how to repair the row.',
+      );
     }
   }
 
