@@ -3,6 +3,7 @@
  * nothing and returns what the first one returned.
  */
 
+import { activityInfo } from '@temporalio/activity';
 import { type Db, type Trx, withOrg } from '../db/client.js';
 import { readClock } from '../db/clock.js';
 import { pendingMails } from '../db/email.js';
@@ -62,9 +63,14 @@ export type ReviewOpening =
       mails: string[];
     };
 
+type Refused = { applied: false; code: SubmissionRefusalCode; reason: string };
+
+/** As it is kept with the step. */
+type RecordedTransition = { applied: true; mails: string[] } | Refused;
+
 export type TransitionResult =
-  | { applied: true; mails: string[] }
-  | { applied: false; code: SubmissionRefusalCode; reason: string };
+  /** `repeated`: a command that was applied before, by a run that is lost; the row may have moved on since. */
+  { applied: true; mails: string[]; repeated: boolean } | Refused;
 
 const CONSOLE_PAGE = '/console/submissions/';
 
@@ -83,7 +89,7 @@ export function createSubmissionActivities({ db }: { db: Db }) {
         const settings = await loadSettings(trx, orgId);
         const now = toBusiness(clock, input.realNow);
         const state = resume(submission, reviewPolicy(settings), await loadWait(trx, orgId, workflowId));
-        const step = { orgId, stepId: `open:${workflowId}`, workflowId, name: 'open' };
+        const step = { orgId, stepId: `open:${workflowId}`, workflowId, taker: taker(), name: 'open' };
         await takeStep(trx, step, async () => {
           await queueSubmissionMail(trx, {
             orgId,
@@ -144,13 +150,21 @@ export function createSubmissionActivities({ db }: { db: Db }) {
     async recordTransition(input: ReviewTarget & TransitionRecord): Promise<TransitionResult> {
       const { orgId, workflowId, command } = input;
       return withOrg(db, orgId, async (trx) => {
-        const step = { orgId, stepId: input.stepId, workflowId, name: input.step, payload: command };
+        const step = {
+          orgId,
+          stepId: input.stepId,
+          workflowId,
+          taker: taker(),
+          name: input.step,
+          payload: command,
+        };
         const refusal = command === null ? null : await refusalByFacts(trx, orgId, command);
         if (refusal !== null) {
           await refuseStep(trx, step, refusal);
           return refusal;
         }
-        return takeStep(trx, step, () => recordChange(trx, input));
+        const { result, repeated } = await takeStep(trx, step, () => recordChange(trx, input));
+        return result.applied ? { ...result, repeated } : result;
       });
     },
 
@@ -168,8 +182,9 @@ export function createSubmissionActivities({ db }: { db: Db }) {
       input: ReviewTarget & { stepId: string; now: number },
     ): Promise<{ proposalId: string; expiresAt: number; mails: string[] }> {
       const { orgId, submissionId, workflowId, now } = input;
-      return withOrg(db, orgId, async (trx) =>
-        takeStep(trx, { orgId, stepId: input.stepId, workflowId, name: 'build_proposal' }, async () => {
+      return withOrg(db, orgId, async (trx) => {
+        const step = { orgId, stepId: input.stepId, workflowId, taker: taker(), name: 'build_proposal' };
+        const { result } = await takeStep(trx, step, async () => {
           const submission = await lockSubmission(trx, orgId, submissionId);
           const settings = await loadSettings(trx, orgId);
           const built = await buildForSubmission(trx, { orgId, submission, settings, now });
@@ -274,11 +289,7 @@ async function queueTransitionMail(
 }
 
 /** Rules that need rows: the family exists, the owner is ops. */
-async function refusalByFacts(
-  trx: Trx,
-  orgId: string,
-  command: SubmissionCommand,
-): Promise<{ applied: false; code: SubmissionRefusalCode; reason: string } | null> {
+async function refusalByFacts(trx: Trx, orgId: string, command: SubmissionCommand): Promise<Refused | null> {
   if (command.name === 'decide' && command.action === 'approve' && command.family !== undefined) {
     if (await familyExists(trx, orgId, command.family)) return null;
     const reason = `There is no active genre family "${command.family}". Choose one of the org's families.`;
@@ -385,5 +396,11 @@ function waitKey(target: ReviewTarget) {
     workflowId: target.workflowId,
     entityType: 'submission',
     entityId: target.submissionId,
+/** The call this is a try of: the same for all its tries. */
+function taker(): string {
+  const { workflowExecution, activityId } = activityInfo();
+  return `${workflowExecution?.runId}:${activityId}`;
+}
+
   };
 }

@@ -13,6 +13,8 @@ export interface Step {
   /** Any text; command ids of the API are SHA-256 already and kept as they are. */
   stepId: string;
   workflowId: string;
+  /** Who takes the step: the same for all tries of one activity, another one when the step is asked for anew. */
+  taker: string;
   /** Command or alarm, for the record. */
   name: string;
   payload?: unknown;
@@ -23,11 +25,21 @@ export function storedStepId(stepId: string): string {
   return /^[0-9a-f]{64}$/.test(stepId) ? stepId : createHash('sha256').update(stepId).digest('hex');
 }
 
+export interface TakenStep<Result> {
+  result: Result;
+  /** True when somebody else took the step before: what it changed may have been changed again since. */
+  repeated: boolean;
+}
+
 /**
  * Runs `work` unless the step was taken before. Concurrent tries of one step wait for each other.
  * @param work must do everything in `trx`; its result must be JSON.
  */
-export async function takeStep<Result>(trx: Trx, step: Step, work: () => Promise<Result>): Promise<Result> {
+export async function takeStep<Result>(
+  trx: Trx,
+  step: Step,
+  work: () => Promise<Result>,
+): Promise<TakenStep<Result>> {
   const id = storedStepId(step.stepId);
   const claimed = await trx
     .insertInto('soundcloud_commands')
@@ -47,21 +59,21 @@ export async function takeStep<Result>(trx: Trx, step: Step, work: () => Promise
     )
     .returning('id')
     .executeTakeFirst();
-  if (claimed === undefined) return storedResult<Result>(trx, step.orgId, id);
+  if (claimed === undefined) return earlierResult<Result>(trx, step, id);
   const result = await work();
   await trx
     .updateTable('soundcloud_commands')
-    .set({ result: jsonb({ value: result }), resolved_at: new Date() })
+    .set({ result: jsonb({ value: result, taker: step.taker }), resolved_at: new Date() })
     .where('org_id', '=', step.orgId)
     .where('id', '=', id)
     .execute();
-  return result;
+  return { result, repeated: false };
 }
 
-/** Writes down that a step was refused, unless it has an outcome already. */
+/** Writes down that a step was refused, unless it has an outcome already; a later {@link takeStep} gives the refusal. */
 export async function refuseStep(
   trx: Trx,
-  step: Step,
+  step: Omit<Step, 'taker'>,
   refusal: { code: string; reason: string },
 ): Promise<void> {
   const outcome = {
@@ -69,7 +81,7 @@ export async function refuseStep(
     code: refusal.code,
     reason: refusal.reason,
     resolved_at: new Date(),
-    result: jsonb({ value: refusal }),
+    result: jsonb({ value: { applied: false, code: refusal.code, reason: refusal.reason } }),
   };
   await trx
     .insertInto('soundcloud_commands')
@@ -90,12 +102,13 @@ export async function refuseStep(
     .execute();
 }
 
-async function storedResult<Result>(trx: Trx, orgId: string, id: string): Promise<Result> {
+async function earlierResult<Result>(trx: Trx, step: Step, id: string): Promise<TakenStep<Result>> {
   const row = await trx
     .selectFrom('soundcloud_commands')
     .select('result')
-    .where('org_id', '=', orgId)
+    .where('org_id', '=', step.orgId)
     .where('id', '=', id)
     .executeTakeFirstOrThrow();
-  return (row.result as unknown as { value: Result }).value;
+  const { value, taker } = row.result as unknown as { value: Result; taker?: string };
+  return { result: value, repeated: taker !== step.taker };
 }

@@ -38,7 +38,7 @@ export interface RefusedSignal<Code extends string> {
 
 interface Options<C extends { name: string }, View, Code extends string> {
   read(name: C['name'], input: unknown, fallbackId: string): Read<C, Code>;
-  /** The rule check against the present state; true while the state is not loaded yet. */
+  /** The rule check against the present state; true while the state is not known or about to change. */
   check(command: C): Check<Code>;
   view(): View;
   now(): number;

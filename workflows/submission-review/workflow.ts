@@ -50,12 +50,14 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
   const target = { orgId, submissionId, workflowId };
   let state: ReviewState | undefined = carried?.state;
   let businessNow = () => state?.submittedAt ?? 0;
+  /** False while a step is under way: the row may then be ahead of the state, so a refusal must wait for its end. */
+  let settled = false;
 
   const inbox = receiveCommands<SubmissionCommand, SubmissionReviewView, SubmissionRefusalCode>(
     SUBMISSION_COMMAND_NAMES,
     {
       read: readSubmissionCommand,
-      check: (command) => (state === undefined ? { ok: true } : checkCommand(state, command)),
+      check: (command) => (state !== undefined && settled ? checkCommand(state, command) : { ok: true }),
       view,
       now: () => businessNow(),
       carried,
@@ -92,6 +94,7 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
   // 5. Everything said and sent: close the row.
   await courier.done();
   await db.closeReview.executeWithOptions({ summary: label }, [{ ...target, now: waiting.now() }]);
+  settled = true;
   await refuseTheRest(review.status);
 
   function isOpen() {
@@ -102,11 +105,13 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
     const alarm = nextAlarm(review);
     const acted = await waiting.until(
       inbox.hasWork,
+    settled = true;
       alarm?.at ?? null,
       alarm === null ? label : `${alarm.kind}: ${label}`,
     );
     const command = inbox.next();
     if (command !== undefined) await handle(command);
+    settled = false;
     else if (!acted && alarm !== null) await ring(alarm);
   }
 
@@ -157,12 +162,23 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
     if (!result.applied) return result;
     setReview(next);
     courier.mail(result.mails, `${change.mail ?? step}: ${label}`);
+    if (result.repeated) return readAgain();
     if (change.notice?.slack) courier.slack({ title: change.notice.title, message: change.notice.message });
     return null;
   }
 
   async function readTrack() {
     const found = await describeTrack();
+  /** The row knows more than this run: a command was applied by a run that is lost, and came again. */
+  async function readAgain() {
+    const found = await db.openReview.executeWithOptions({ summary: label }, [
+      { ...target, realNow: Date.now() },
+    ]);
+    if (found.closed) setReview({ ...review, stage: 'closed', status: found.status });
+    else setReview({ ...found.state, proposalExpiresAt: review.proposalExpiresAt });
+    return null;
+  }
+
     if (found === null) {
       setReview(pauseForProvider(review, waiting.now()));
       await db.recordProviderPause.executeWithOptions({ summary: label }, [
