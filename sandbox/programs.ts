@@ -1,6 +1,8 @@
 /** The programs of the stack that are ours, and what each is told. */
+import path from 'node:path';
 import { z } from 'zod';
 import type { BusinessClock } from '../domain/calendar.js';
+import { cacheFolder } from './cache-folder.js';
 import type { LogLine, NodeProgram } from './node-program.js';
 
 /** Everything a program may need to know about the rest of the stack. */
@@ -23,7 +25,7 @@ export interface ProgramSpec {
   name: string;
   script: string;
   args?(addresses: StackAddresses): string[];
-  env(addresses: StackAddresses): NodeJS.ProcessEnv;
+  env(addresses: StackAddresses): NodeJS.ProcessEnv | Promise<NodeJS.ProcessEnv>;
   ready(addresses: StackAddresses): NodeProgram['ready'];
   /** Takes over what the program says about itself when it is ready. */
   onReady?(line: LogLine, addresses: StackAddresses): void;
@@ -64,9 +66,10 @@ export const PROGRAMS: readonly ProgramSpec[] = [
   {
     name: 'worker',
     script: 'worker.ts',
-    env: (addresses) => ({
+    env: async (addresses) => ({
       ...common(addresses),
       SPARK_WORKER_DATABASE_URL: addresses.databaseUrls.worker,
+      SPARK_WORKFLOW_BUNDLE: await keptBundle(),
     }),
     ready: () => ({ line: (line) => line.msg === 'worker ready' }),
     graceMs: 30_000,
@@ -85,6 +88,13 @@ export const PROGRAMS: readonly ProgramSpec[] = [
     graceMs: 15_000,
   },
 ];
+
+/** Made at the first start; a worker that was killed is back sooner with it. */
+async function keptBundle(): Promise<string> {
+  // Loads the whole worker library, which short commands can do without.
+  const { workflowBundle } = await import('./workflow-bundle.js');
+  return workflowBundle(path.join(cacheFolder(), 'workflow-bundles'));
+}
 
 function common({ temporalAddress, temporalUiUrl, apiUrl, sandbox }: StackAddresses): NodeJS.ProcessEnv {
   return {

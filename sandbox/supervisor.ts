@@ -390,7 +390,10 @@ class StackRun {
           name: program.name,
           script: program.script,
           ...(program.args && { args: program.args(this.addresses) }),
-          env: { ...inheritedEnvironment(options.env ?? process.env), ...program.env(this.addresses) },
+          env: {
+            ...inheritedEnvironment(options.env ?? process.env),
+            ...(await program.env(this.addresses)),
+          },
           logFile: folder.logFile(program.name),
           recordFile: folder.recordFile(program.name),
           ready: program.ready(this.addresses),
