@@ -30,21 +30,24 @@ export interface StoryRecord {
   outage: DemoFacts['outage'];
 }
 
+/** What was there to see only for a while. */
+export interface Seen {
+  waits: ReadonlyMap<string, SeenWait[]>;
+  flags: ReadonlyMap<string, string[]>;
+  workerPid: number | null;
+}
+
 /** Real time an alarm may be late on a busy machine. */
 const TOLERANCE_REAL_MS = 5_000;
 
-export async function collectFacts(
-  sources: Sources,
-  story: StoryRecord,
-  seen: { waits: ReadonlyMap<string, SeenWait[]>; workerPid: number | null },
-): Promise<DemoFacts> {
+export async function collectFacts(sources: Sources, story: StoryRecord, seen: Seen): Promise<DemoFacts> {
   const { db, orgId, clock, temporal, sandbox } = sources;
   const runs = await listRuns(temporal, orgId);
   const inbox = await sandbox.mails();
   const messages = (await sandbox.slackMessages()).map((message) => message.text);
   const submissions = await db
     .selectFrom('soundcloud_submissions')
-    .select(['id', 'track_name'])
+    .select(['id', 'track_name', 'track_url'])
     .where('org_id', '=', orgId)
     .orderBy('submitted_at')
     .execute();
@@ -52,11 +55,12 @@ export async function collectFacts(
   for (const { idempotency_key: key } of inbox)
     arrivedByLog.set(key ?? '', (arrivedByLog.get(key ?? '') ?? 0) + 1);
   const reviews = await Promise.all(
-    submissions.map(({ id, track_name: title }) =>
+    submissions.map(({ id, track_name: title, track_url: url }) =>
       reviewFacts(sources, id, {
         planned: story.accepted.get(id),
         seenWaits: seen.waits.get(id) ?? [],
-        slack: title === null ? [] : messages.filter((text) => text.includes(title)),
+        flags: seen.flags.get(id) ?? [],
+        slack: messages.filter((message) => names(message, title, url)),
         runs,
         arrivedByLog,
       }),
@@ -97,12 +101,12 @@ export async function collectFacts(
 async function reviewFacts(
   { db, orgId, clock, temporal }: Sources,
   id: string,
-  given: Pick<ReviewFacts, 'planned' | 'seenWaits' | 'slack'> & {
+  given: Pick<ReviewFacts, 'planned' | 'seenWaits' | 'flags' | 'slack'> & {
     runs: readonly ListedRun[];
     arrivedByLog: ReadonlyMap<string, number>;
   },
 ): Promise<ReviewFacts> {
-  const { planned, seenWaits, slack, runs, arrivedByLog } = given;
+  const { planned, seenWaits, flags, slack, runs, arrivedByLog } = given;
   const workflowId = submissionReviewId(orgId, id);
   const ofReview = { org: orgId, id };
   const row = await db
@@ -163,7 +167,7 @@ async function reviewFacts(
     closedAt: row.closed_at?.getTime() ?? null,
     slotReturned: row.slot_returned_at !== null,
     family: row.family,
-    flagged: row.qa_flag,
+    flags,
     ownerId: row.owner_id,
     suggestedSupporters: row.suggested_supporters.length,
     rejectReason: row.reject_reason,
@@ -273,6 +277,11 @@ async function outbox({ db, orgId }: Sources): Promise<DemoFacts['outbox']> {
     .where('relayed_at', 'is', null)
     .execute();
   return { unrelayed: rows.length, failing: rows.filter((row) => row.relay_error !== null).length };
+}
+
+/** Whether a message names a track, by title or by address. */
+function names(message: string, title: string | null, url: string): boolean {
+  return (title !== null && message.includes(title)) || message.includes(new URL(url).pathname.slice(1));
 }
 
 /** A text of a JSON object; null where there is none. */

@@ -160,7 +160,11 @@ async function perform({ stack, ops, timeline, signal }: Performance): Promise<N
       .finally(() => witness.stop());
     await witness.look();
     const workerPid = stack.service('worker').pid ?? null;
-    const facts = await collectFacts(sources, stage.record, { waits: witness.waits, workerPid });
+    const facts = await collectFacts(sources, stage.record, {
+      waits: witness.waits,
+      flags: witness.flags,
+      workerPid,
+    });
     const promises = judgePromises(facts);
     answer(closingReport(facts, promises));
     if (!told || promises.some((promise) => !promise.held)) process.exitCode = 1;

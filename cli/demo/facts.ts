@@ -63,8 +63,8 @@ export interface ReviewFacts {
   closedAt: number | null;
   slotReturned: boolean;
   family: string | null;
-  /** True once it was flagged for ops. */
-  flagged: boolean;
+  /** Every reason it was seen flagged for, in the course of the story. */
+  flags: string[];
   ownerId: string | null;
   suggestedSupporters: number;
   rejectReason: string | null;

@@ -119,6 +119,7 @@ async function addMember(
     name: artist.name,
     emails: [emailOf(artist.handle)],
     soundcloud_handle: artist.handle,
+    soundcloud_followers: artist.followers,
     soundcloud_url: `https://soundcloud.com/${artist.handle}`,
     genre_family_id: genre.genre_family_id,
   });

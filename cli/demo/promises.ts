@@ -277,7 +277,9 @@ function genresKnown({ reviews }: DemoFacts): PromiseResult {
   const known = reviews.filter((review) => review.planned?.family !== null);
   const right = known.filter((review) => review.family === review.planned?.family);
   const unknown = reviews.filter((review) => review.planned?.family === null);
-  const named = unknown.filter((review) => review.flagged && review.family === NAMED_FAMILY);
+  const named = unknown.filter(
+    (review) => review.flags.includes('genre_unknown') && review.family === NAMED_FAMILY,
+  );
   return judged(
     'Genres are read from title, tags and genre; a track without one goes to a person',
     {

@@ -3,7 +3,6 @@
  * says what people do, the witness what the system did. Keeps every wait it saw, for the promises.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { toBusiness } from '../../domain/calendar.js';
 import { type Sources, seenWait, text } from './collect.js';
 import type { SeenWait } from './facts.js';
 import type { Ops } from './plan.js';
@@ -25,6 +24,7 @@ export interface WitnessOptions {
 
 export class Witness {
   readonly waits = new Map<string, SeenWait[]>();
+  readonly flags = new Map<string, string[]>();
   readonly #options: WitnessOptions;
   readonly #known = new Set<string>();
   readonly #shown = new Map<string, string>();
@@ -59,6 +59,7 @@ export class Witness {
   /** One look at everything. */
   async look(): Promise<void> {
     await this.#events();
+    await this.#flags();
     await this.#proposals();
     await this.#waits();
     await this.#mails();
@@ -91,12 +92,31 @@ export class Witness {
       if (name === undefined || !this.#isNews(row.id)) continue;
       this.#lastSeq = Math.max(this.#lastSeq, row.seq);
       const { type, data } = row;
-      if (type === 'submission.decided') this.#say('system', `${name} is ${text(data, 'status')}.`);
+      const status = text(data, 'status');
+      // Flags are told with their reason.
+      if (type === 'submission.decided' && status !== 'qa_flag') this.#say('system', `${name} is ${status}.`);
       if (type === 'submission.withdrawn') this.#say('system', `${name} is withdrawn.`);
       if (type === 'submission.breached') {
         const { times } = data as unknown as { times: number };
         this.#say('alarm', `${name}: the promise to decide is broken (alarm ${times}).`);
       }
+    }
+  }
+
+  async #flags(): Promise<void> {
+    const { sources, nameOf } = this.#options;
+    const rows = await sources.db
+      .selectFrom('soundcloud_submissions')
+      .select(['id', 'qa_reason'])
+      .where('org_id', '=', sources.orgId)
+      .where('status', '=', 'qa_flag')
+      .execute();
+    for (const { id, qa_reason: reason } of rows) {
+      const name = nameOf(id);
+      const flags = this.flags.get(id) ?? [];
+      if (name === undefined || reason === null || flags.includes(reason)) continue;
+      this.flags.set(id, [...flags, reason]);
+      this.#say('system', `${name} is flagged: ${reason}`);
     }
   }
 
@@ -195,7 +215,7 @@ export class Witness {
     }
     for (const [title, { roles, names, alarm }] of told) {
       const about = names.size > 0 ? `: ${listed([...names])}` : '';
-      this.#say(alarm ? 'alarm' : 'system', `told ${[...roles].join(' and ')}: "${title}"${about}`);
+      this.#say(alarm ? 'alarm' : 'system', `told ${[...roles].sort().join(' and ')}: "${title}"${about}`);
     }
   }
 
@@ -205,10 +225,5 @@ export class Witness {
       this.#say('alarm', `Slack: ${message.text.replaceAll('*', '').replaceAll('\n', ' | ')}`);
     }
     this.#slackSeen = messages.length;
-  }
-
-  /** Business time now. */
-  now(): number {
-    return toBusiness(this.#options.sources.clock, Date.now());
   }
 }
