@@ -125,7 +125,7 @@ export function createSubmissionActivities({ db }: { db: Db }) {
     /** Writes what SoundCloud said of the track and its genre; a track that cannot be placed is flagged for ops. */
     async recordTrack(
       input: ReviewTarget & { found: TrackDescription; state: ReviewState; now: number },
-    ): Promise<{ familyKnown: boolean; flagged: boolean }> {
+    ): Promise<{ familyKnown: boolean; flagged: boolean; label: string }> {
       const { orgId, submissionId, found, state, now } = input;
       return withOrg(db, orgId, async (trx) => {
         const submission = await lockSubmission(trx, orgId, submissionId);
@@ -137,7 +137,12 @@ export function createSubmissionActivities({ db }: { db: Db }) {
         const flagged = next.status === 'qa_flag' && state.status !== 'qa_flag';
         await recordTrackFacts(trx, submission, { track, genre, flag: flagged ? flagReason(found) : null });
         await saveWait(trx, waitKey(input), reviewWait(next, now));
-        return { familyKnown, flagged: !familyKnown || track === null };
+        const named = {
+          ...submission,
+          track_name: submission.track_name ?? track?.title ?? null,
+          artist_name: submission.artist_name ?? track?.artistName ?? null,
+        };
+        return { familyKnown, flagged: !familyKnown || track === null, label: labelOf(named) };
       });
     },
 
@@ -210,8 +215,9 @@ export function createSubmissionActivities({ db }: { db: Db }) {
             },
           });
           return { proposalId, expiresAt, mails: mail === null ? [] : [mail] };
-        }),
-      );
+        });
+        return result;
+      });
     },
 
     /** The review's last transaction: the row is terminal, nothing waits any more. */
@@ -234,7 +240,7 @@ export interface TransitionRecord {
   now: number;
 }
 
-async function recordChange(trx: Trx, input: ReviewTarget & TransitionRecord): Promise<TransitionResult> {
+async function recordChange(trx: Trx, input: ReviewTarget & TransitionRecord): Promise<RecordedTransition> {
   const { orgId, submissionId, change, now } = input;
   const submission = await lockSubmission(trx, orgId, submissionId);
   await patchSubmission(trx, orgId, submissionId, change.row);
@@ -390,17 +396,17 @@ function labelOf(submission: SubmissionRow): string {
   return label.slice(0, 200);
 }
 
-function waitKey(target: ReviewTarget) {
-  return {
-    orgId: target.orgId,
-    workflowId: target.workflowId,
-    entityType: 'submission',
-    entityId: target.submissionId,
 /** The call this is a try of: the same for all its tries. */
 function taker(): string {
   const { workflowExecution, activityId } = activityInfo();
   return `${workflowExecution?.runId}:${activityId}`;
 }
 
+function waitKey(target: ReviewTarget) {
+  return {
+    orgId: target.orgId,
+    workflowId: target.workflowId,
+    entityType: 'submission',
+    entityId: target.submissionId,
   };
 }

@@ -54,9 +54,12 @@ export interface CommandInbox<C, Code extends string> {
   settle(command: C, outcome: { applied: true } | { applied: false; code: Code; reason: string }): void;
 }
 
-/** Registers the handlers; call it before the first await, so that no early command is missed. */
+/**
+ * Registers the handlers; call it before the first await, so that no early command is missed.
+ * @param descriptions command names with what they take, for the Temporal UI.
+ */
 export function receiveCommands<C extends { commandId: string; name: string }, View, Code extends string>(
-  names: readonly C['name'][],
+  descriptions: Readonly<Record<C['name'], string>>,
   options: Options<C, View, Code>,
 ): CommandInbox<C, Code> {
   const outcomes = [...(options.carried?.outcomes ?? [])];
@@ -81,7 +84,7 @@ export function receiveCommands<C extends { commandId: string; name: string }, V
     return read.command;
   };
 
-  for (const name of names) {
+  for (const [name, description] of Object.entries<string>(descriptions) as [C['name'], string][]) {
     setHandler(
       defineUpdate<View, [unknown]>(name),
       async (input) => {
@@ -93,6 +96,7 @@ export function receiveCommands<C extends { commandId: string; name: string }, V
         return options.view();
       },
       {
+        description,
         validator: (input) => {
           const command = readOrRefuse(name, input);
           if (outcomeOf(command.commandId)) return;
@@ -101,17 +105,21 @@ export function receiveCommands<C extends { commandId: string; name: string }, V
         },
       },
     );
-    setHandler(defineSignal<[unknown]>(name), (input) => {
-      signalsSeen += 1;
-      const fallbackId = `signal:${workflowInfo().runId}:${signalsSeen}`;
-      const read = options.read(name, input, fallbackId);
-      if (read.ok) {
-        bySignal.push(read.command.commandId);
-        enqueue(read.command);
-      } else {
-        noteRefusal(name, fallbackId, read);
-      }
-    });
+    setHandler(
+      defineSignal<[unknown]>(name),
+      (input) => {
+        signalsSeen += 1;
+        const fallbackId = `signal:${workflowInfo().runId}:${signalsSeen}`;
+        const read = options.read(name, input, fallbackId);
+        if (read.ok) {
+          bySignal.push(read.command.commandId);
+          enqueue(read.command);
+        } else {
+          noteRefusal(name, fallbackId, read);
+        }
+      },
+      { description },
+    );
   }
 
   return {

@@ -13,8 +13,11 @@ const LONGEST_TIMER_MS = 30 * 86_400_000;
 export interface Waiting {
   /** Business time now, from workflow time. */
   now(): number;
-  /** Shows what the lifecycle waits for; writes to history only what changed. */
-  announce(wait: Wait): void;
+  /**
+   * Shows what the lifecycle waits for; writes to history only what changed.
+   * @param about what the lifecycle is about, as the reader knows it: "Artist – Title".
+   */
+  announce(wait: Wait, about: string): void;
   /**
    * Waits until `ready()` or until a business instant.
    * @returns true when `ready()` holds, false when the instant was reached first.
@@ -22,14 +25,13 @@ export interface Waiting {
   until(ready: () => boolean, at: number | null, summary: string): Promise<boolean>;
 }
 
-/** @param about what the lifecycle is about, as the reader knows it: "Artist – Title". */
-export function createWaiting(clock: BusinessClock, timezone: string, about: string): Waiting {
+export function createWaiting(clock: BusinessClock, timezone: string): Waiting {
   let shown: Record<string, unknown> = {};
   const now = () => toBusiness(clock, Date.now());
 
   return {
     now,
-    announce(wait) {
+    announce(wait, about) {
       const facts = {
         Stage: { key: searchAttributes.stage, value: wait.stage },
         WaitingOn: { key: searchAttributes.waitingOn, value: wait.waitingOn },
@@ -73,7 +75,7 @@ function describe(wait: Wait, clock: BusinessClock, timezone: string, about: str
       ? `clock paused with ${hours(wait.remainingMs)} left${wait.dueAt === null ? '' : `; ends ${deadline}`}`
       : deadline;
   const lines = [
-    `### ${about}`,
+    `**${about}**`,
     '',
     `- **Waits for:** ${wait.waitingOn} (stage \`${wait.stage}\`)`,
     `- **Since:** ${when(wait.since)} (${timezone})`,
@@ -84,7 +86,8 @@ function describe(wait: Wait, clock: BusinessClock, timezone: string, about: str
   if (compression(clock) !== 1) {
     lines.push('', `_Times are business time: a day lasts ${clock.daySeconds} s here._`);
   }
-  return lines.join('\n');
+  // The Temporal UI cuts the last line of its frame off: this one is spare.
+  return [...lines, '', '&nbsp;'].join('\n');
 }
 
 function hours(ms: number): string {

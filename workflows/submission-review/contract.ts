@@ -63,11 +63,13 @@ export const submissionSignals = {
   provideLiveLink: defineSignal<[unknown]>('provideLiveLink'),
 } as const;
 
-export const SUBMISSION_COMMAND_NAMES = [
-  'decide',
-  'assignOwner',
-  'withdraw',
-  'provideLiveLink',
-] as const satisfies readonly SubmissionCommandName[];
+/** What each command takes, for people who send it from the Temporal UI or its command line. */
+export const SUBMISSION_COMMANDS: Readonly<Record<SubmissionCommandName, string>> = {
+  decide:
+    'Ops decide: {"by": user id, "action": "approve" | "reject" | "pend" | "flag", "reason"?, "family"?, "needLiveLink"?}',
+  assignOwner: 'Names the ops person who looks after it: {"by": user id, "ownerId": user id or null}',
+  withdraw: 'The member takes the submission back: {"by": user id}',
+  provideLiveLink: 'The member hands in the public track URL: {"by": user id, "url": track URL}',
+};
 
 export const submissionReviewState = defineQuery<SubmissionReviewView>('state');

@@ -36,7 +36,7 @@ import { receiveCommands } from '../shared/commands.js';
 import { createCourier } from '../shared/courier.js';
 import { createWaiting } from '../shared/waiting.js';
 import {
-  SUBMISSION_COMMAND_NAMES,
+  SUBMISSION_COMMANDS,
   type SubmissionReviewCarried,
   type SubmissionReviewInput,
   type SubmissionReviewView,
@@ -54,7 +54,7 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
   let settled = false;
 
   const inbox = receiveCommands<SubmissionCommand, SubmissionReviewView, SubmissionRefusalCode>(
-    SUBMISSION_COMMAND_NAMES,
+    SUBMISSION_COMMANDS,
     {
       read: readSubmissionCommand,
       check: (command) => (state !== undefined && settled ? checkCommand(state, command) : { ok: true }),
@@ -63,15 +63,17 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
       carried,
     },
   );
-  setHandler(submissionReviewState, view);
+  setHandler(submissionReviewState, view, {
+    description: 'The whole state as JSON, with the newest refused Signals.',
+  });
 
   const db = databaseActivities();
   const opening = await db.openReview.executeWithOptions({ summary: submissionId }, [
     { ...target, realNow: Date.now() },
   ]);
   if (opening.closed) return refuseTheRest(opening.status);
-  const { label } = opening;
-  const waiting = createWaiting(opening.clock, opening.timezone, label);
+  let { label } = opening;
+  const waiting = createWaiting(opening.clock, opening.timezone);
   const courier = createCourier(orgId, label, carried?.owedMails ?? []);
   businessNow = waiting.now;
   let review: ReviewState = carried?.state ?? opening.state;
@@ -92,9 +94,9 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
   }
 
   // 5. Everything said and sent: close the row.
+  settled = true;
   await courier.done();
   await db.closeReview.executeWithOptions({ summary: label }, [{ ...target, now: waiting.now() }]);
-  settled = true;
   await refuseTheRest(review.status);
 
   function isOpen() {
@@ -103,15 +105,15 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
 
   async function untilSomethingHappens() {
     const alarm = nextAlarm(review);
+    settled = true;
     const acted = await waiting.until(
       inbox.hasWork,
-    settled = true;
       alarm?.at ?? null,
       alarm === null ? label : `${alarm.kind}: ${label}`,
     );
+    settled = false;
     const command = inbox.next();
     if (command !== undefined) await handle(command);
-    settled = false;
     else if (!acted && alarm !== null) await ring(alarm);
   }
 
@@ -160,15 +162,13 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
       { ...target, stepId, step, command: command ?? null, change, wait: reviewWait(next, now), now },
     ]);
     if (!result.applied) return result;
+    if (result.repeated) return readAgain();
     setReview(next);
     courier.mail(result.mails, `${change.mail ?? step}: ${label}`);
-    if (result.repeated) return readAgain();
     if (change.notice?.slack) courier.slack({ title: change.notice.title, message: change.notice.message });
     return null;
   }
 
-  async function readTrack() {
-    const found = await describeTrack();
   /** The row knows more than this run: a command was applied by a run that is lost, and came again. */
   async function readAgain() {
     const found = await db.openReview.executeWithOptions({ summary: label }, [
@@ -179,6 +179,8 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
     return null;
   }
 
+  async function readTrack() {
+    const found = await describeTrack();
     if (found === null) {
       setReview(pauseForProvider(review, waiting.now()));
       await db.recordProviderPause.executeWithOptions({ summary: label }, [
@@ -190,6 +192,7 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
     const result = await db.recordTrack.executeWithOptions({ summary: label }, [
       { ...target, found, state: review, now },
     ]);
+    label = result.label;
     setReview(recordIntake(review, result, now));
   }
 
@@ -241,7 +244,7 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
 
   function announce() {
     const wait = reviewWait(review, waiting.now());
-    if (wait !== null) waiting.announce(wait);
+    if (wait !== null) waiting.announce(wait, label);
   }
 
   /** Id of a step that no person asked for: the same on every replay and retry, different for each step. */
