@@ -6,6 +6,8 @@ import { CancellationScope, condition, isCancellation, log, sleep } from '@tempo
 import { databaseActivities, emailActivities, slackActivities } from './activities.js';
 
 export interface SlackNotice {
+  /** What it concerns, as the reader knows it by now: "Artist – Title". */
+  about: string;
   title: string;
   message: string;
 }
@@ -65,7 +67,7 @@ export function createCourier(orgId: string, about: string, owed: readonly strin
     slackTours += 1;
     try {
       await scope.run(() =>
-        postToSlack.executeWithOptions({ summary: notice.title }, [{ orgId, about, ...notice }]),
+        postToSlack.executeWithOptions({ summary: notice.title }, [{ orgId, ...notice }]),
       );
     } catch (error) {
       if (!isCancellation(error)) log.warn('slack message not delivered', { reason: messageOf(error) });

@@ -165,7 +165,8 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
     if (result.repeated) return readAgain();
     setReview(next);
     courier.mail(result.mails, `${change.mail ?? step}: ${label}`);
-    if (change.notice?.slack) courier.slack({ title: change.notice.title, message: change.notice.message });
+    if (change.notice?.slack)
+      courier.slack({ about: label, title: change.notice.title, message: change.notice.message });
     return null;
   }
 
