@@ -58,7 +58,8 @@ describe('a step', () => {
       }),
     );
     await expect(failing).rejects.toThrow('went away');
-    expect(await withOrg(worker, orgId, (trx) => X
+    const again = await withOrg(worker, orgId, (trx) => takeStep(trx, step(stepId), async () => 'done'));
+    expect(again).toEqual({ result: 'done', repeated: false });
   });
 
   it('asked for anew by another run says that it is a repetition', async () => {
