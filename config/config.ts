@@ -32,16 +32,6 @@ const configSchema = z.object({
   RESEND_BASE_URL: url.default('https://api.resend.com'),
   RESEND_API_KEY: z.string().optional(),
   RESEND_REQUESTS_PER_SECOND: z.coerce.number().positive().default(5),
-  /** Origins, comma-separated, a Slack webhook may have besides Slack's own. */
-  SLACK_EXTRA_ORIGINS: z
-    .string()
-    .default('')
-    .transform((list) =>
-      list
-        .split(',')
-        .map((origin) => origin.trim())
-        .filter(Boolean),
-    ),
   MAIL_FROM: z.string().default('Artist Spark <ops@artist-spark.invalid>'),
   /** A further origin, beside Slack's own, that an org's slack_webhook may have (the sandbox, a compatible server). */
   SLACK_WEBHOOK_ORIGIN: url.optional(),
