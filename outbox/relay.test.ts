@@ -1,0 +1,133 @@
+/** The relay against a real outbox and a real Temporal server. */
+import { sql } from 'kysely';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createLogger } from '../config/log.js';
+import { createDatabase, type Db } from '../db/client.js';
+import { eventually } from '../test/support/review-facts.js';
+import { createWorld, type World } from '../test/support/world.js';
+import { RelayStalled, relayPage, startRelay } from './relay.js';
+import { createStarter, type Starter } from './starter.js';
+
+const log = createLogger('test', 'silent');
+
+let world: World;
+let worker: Db;
+let starter: Starter;
+
+beforeAll(async () => {
+  world = await createWorld();
+  worker = createDatabase(world.database.workerUrl, { max: 10 });
+  starter = createStarter(world.client, world.config.SPARK_TASK_QUEUE);
+});
+
+afterAll(async () => {
+  await worker?.destroy();
+  await world?.remove();
+});
+
+// Events of making the org and its members start nothing and are out of the way.
+beforeEach(async () => {
+  await sql`update public.soundcloud_events set relayed_at = now() where relayed_at is null`.execute(
+    world.db,
+  );
+});
+
+const waiting = async () =>
+  world.db
+    .selectFrom('soundcloud_events')
+    .selectAll()
+    .where('relayed_at', 'is', null)
+    .orderBy('seq')
+    .execute();
+
+/** A starter whose server refuses or is away for some rows. */
+const failingFor = (fails: (entityId: string) => boolean): Starter => ({
+  ...starter,
+  start: (lifecycle, orgId, entityId) =>
+    fails(entityId)
+      ? Promise.reject(new Error('the server said no'))
+      : starter.start(lifecycle, orgId, entityId),
+});
+
+describe('the relay', () => {
+  it('starts what events ask for and marks them done; events without a lifecycle are just done', async () => {
+    const submission = await world.submit();
+    expect((await waiting()).length).toBeGreaterThan(0);
+    while ((await relayPage(worker, starter, log)) > 0);
+    expect(await waiting()).toEqual([]);
+    expect(await starter.inspect(submission.workflowId)).toBe('running');
+  });
+
+  it('puts an event that cannot be handed over back for later, and holds none behind it up', async () => {
+    const [bad, good] = [await world.submit(), await world.submit()];
+    await relayPage(
+      worker,
+      failingFor((id) => id === bad.id),
+      log,
+    );
+    expect(await starter.inspect(good.workflowId)).toBe('running');
+    expect(await waiting()).toEqual([
+      expect.objectContaining({ entity_id: bad.id, relay_attempts: 1, relay_error: 'the server said no' }),
+    ]);
+    await eventually('the second try', async () => (await relayPage(worker, starter, log)) === 1);
+    expect(await starter.inspect(bad.workflowId)).toBe('running');
+  });
+
+  it('leaves everything as it was when nothing can be handed over', async () => {
+    const submission = await world.submit();
+    await expect(
+      relayPage(
+        worker,
+        failingFor(() => true),
+        log,
+      ),
+    ).rejects.toBeInstanceOf(RelayStalled);
+    const rows = (await waiting()).filter((row) => row.entity_id === submission.id);
+    expect(rows).toEqual([expect.objectContaining({ relay_attempts: 0, relay_error: null })]);
+  });
+
+  it('shares the work with other relays: every event is handed over once', async () => {
+    const member = await world.addMember();
+    await world.db
+      .updateTable('soundcloud_members')
+      .set({ monthly_submission_limit: 100 })
+      .where('id', '=', member.id)
+      .execute();
+    const submissions = [];
+    for (let n = 0; n < 60; n += 1) {
+      submissions.push(
+        await world.submit({ member, trackUrl: `https://soundcloud.com/${member.handle}/n-${n}` }),
+      );
+    }
+    const started: string[] = [];
+    const counting: Starter = {
+      ...starter,
+      start: (lifecycle, orgId, entityId) => {
+        started.push(entityId);
+        return starter.start(lifecycle, orgId, entityId);
+      },
+    };
+    await Promise.all(
+      Array.from({ length: 4 }, async () => {
+        while ((await relayPage(worker, counting, log)) > 0);
+      }),
+    );
+    // A relay that found all rows locked went home early; what it left is taken by the others.
+    while ((await relayPage(worker, counting, log)) > 0);
+    expect(started.sort()).toEqual(submissions.map((submission) => submission.id).sort());
+    expect(await waiting()).toEqual([]);
+  });
+
+  it('wakes by notification long before its poll, and stops when it is told to', async () => {
+    const relay = startRelay({ db: worker, databaseUrl: world.database.workerUrl, starter, log });
+    const submission = await world.submit();
+    await eventually(
+      'the start',
+      async () => (await starter.inspect(submission.workflowId)) === 'running',
+      10_000,
+    );
+    await relay.stop();
+    const late = await world.submit();
+    expect((await waiting()).some((row) => row.entity_id === late.id)).toBe(true);
+  });
+});
