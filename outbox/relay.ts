@@ -59,7 +59,8 @@ export function startRelay({ db, databaseUrl, starter, log }: RelayOptions): Rel
       if (listener === client) listener = null;
       if (!stopping) reconnect = setTimeout(() => void listen(), RECONNECT_MS);
     };
-    client.once('error', () => {});
+    // A server that stops gives two errors, its own and that of the broken connection; `end` follows both.
+    client.on('error', () => {});
     client.once('end', again);
     client.on('notification', wake);
     try {
