@@ -82,7 +82,7 @@ describe('a step', () => {
   it('that was refused keeps its reason; one that was applied is never refused later', async () => {
     const refusedId = hash(randomUUID());
     await withOrg(worker, orgId, (trx) =>
-      refuseStep(trx, step(refusedId), { code: 'already_decided', reason: 'Too late.' }),
+      refuseStep(trx, step(refusedId), { applied: false, code: 'already_decided', reason: 'Too late.' }),
     );
     expect(await stored(refusedId)).toMatchObject({
       status: 'refused',
@@ -92,7 +92,18 @@ describe('a step', () => {
 
     const appliedId = hash(randomUUID());
     await withOrg(worker, orgId, (trx) => takeStep(trx, step(appliedId), async () => null));
-    await withOrg(worker, orgId, (trx) => refuseStep(trx, step(appliedId), { code: 'x', reason: 'y' }));
+    const late = await withOrg(worker, orgId, (trx) =>
+      refuseStep(trx, step(appliedId), { applied: false, code: 'x', reason: 'y' }),
+    );
+    expect(late).toEqual({ result: null, repeated: false });
     expect(await stored(appliedId)).toMatchObject({ status: 'applied', code: null });
+  });
+
+  it('named alike in two workflows is two steps', async () => {
+    const stepId = 'as a person types it';
+    const take = (workflowId: string) =>
+      withOrg(worker, orgId, (trx) => takeStep(trx, { ...step(stepId), workflowId }, async () => workflowId));
+    expect(await take('one')).toEqual({ result: 'one', repeated: false });
+    expect(await take('other')).toEqual({ result: 'other', repeated: false });
   });
 });
