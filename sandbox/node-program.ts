@@ -19,8 +19,11 @@ export interface NodeProgram {
   env: NodeJS.ProcessEnv;
   logFile: string;
   recordFile: string;
-  /** When it counts as started: a JSON line of its log that fits, or a URL that answers 200. */
-  ready: { line: (line: LogLine) => boolean } | { url: string };
+  /**
+   * The JSON line of its log by which it says that it is ready. Not an address that answers: somebody else's program may
+   * have taken the port a moment before.
+   */
+  ready: (line: LogLine) => boolean;
   readyMs?: number;
   /** Gives up and leaves nothing running. */
   signal?: AbortSignal | undefined;
@@ -36,7 +39,7 @@ const POLL_MS = 50;
  */
 export async function startNodeProgram(
   program: NodeProgram,
-): Promise<{ running: RunningProcess; line?: LogLine }> {
+): Promise<{ running: RunningProcess; line: LogLine }> {
   const { name, script, args = [], env, logFile, recordFile, ready, readyMs = READY_MS, signal } = program;
   signal?.throwIfAborted();
   const logStart = logSize(logFile);
@@ -51,12 +54,8 @@ export async function startNodeProgram(
   });
   const deadline = Date.now() + readyMs;
   while (Date.now() < deadline && !signal?.aborted) {
-    if ('url' in ready) {
-      if (await answersOk(ready.url)) return { running };
-    } else {
-      const line = linesSince(logFile, logStart).find(ready.line);
-      if (line) return { running, line };
-    }
+    const line = linesSince(logFile, logStart).find(ready);
+    if (line) return { running, line };
     if (!running.alive()) {
       throw new Error(
         `${name} ended while starting. The end of its log (${logFile}):\n${logTail(logFile, 15, logStart)}`,
@@ -90,15 +89,5 @@ function linesSince(file: string, from: number): LogLine[] {
       });
   } finally {
     closeSync(handle);
-  }
-}
-
-async function answersOk(url: string): Promise<boolean> {
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(2_000) });
-    await response.body?.cancel();
-    return response.ok;
-  } catch {
-    return false;
   }
 }

@@ -26,7 +26,7 @@ export interface ProgramSpec {
   script: string;
   args?(addresses: StackAddresses): string[];
   env(addresses: StackAddresses): NodeJS.ProcessEnv | Promise<NodeJS.ProcessEnv>;
-  ready(addresses: StackAddresses): NodeProgram['ready'];
+  ready: NodeProgram['ready'];
   /** Takes over what the program says about itself when it is ready. */
   onReady?(line: LogLine, addresses: StackAddresses): void;
   /** How long it may finish what it does after SIGTERM. */
@@ -57,7 +57,7 @@ export const PROGRAMS: readonly ProgramSpec[] = [
       'demo',
     ],
     env: () => ({}),
-    ready: () => ({ line: (line) => line.ready === true }),
+    ready: (line) => line.ready === true,
     onReady: (line, addresses) => {
       addresses.sandbox = sandboxLine.parse(line);
     },
@@ -71,7 +71,7 @@ export const PROGRAMS: readonly ProgramSpec[] = [
       SPARK_WORKER_DATABASE_URL: addresses.databaseUrls.worker,
       SPARK_WORKFLOW_BUNDLE: await keptBundle(),
     }),
-    ready: () => ({ line: (line) => line.msg === 'worker ready' }),
+    ready: (line) => line.msg === 'worker ready',
     graceMs: 30_000,
   },
   {
@@ -84,7 +84,7 @@ export const PROGRAMS: readonly ProgramSpec[] = [
       PORT: String(addresses.apiPort),
       JWT_SECRET: addresses.jwtSecret,
     }),
-    ready: ({ apiUrl }) => ({ url: `${apiUrl}/healthz` }),
+    ready: (line) => line.msg === 'api ready',
     graceMs: 15_000,
   },
 ];

@@ -11,7 +11,7 @@ import type { BusinessClock } from '../domain/calendar.js';
 import { type DataFolder, openDataFolder, type StackState } from './data-folder.js';
 import { tryLock } from './folder-lock.js';
 import { startNodeProgram } from './node-program.js';
-import { freePort, isPortFree } from './ports.js';
+import { freePort, type ReservedPort, reservePort } from './ports.js';
 import { startPostgres } from './postgres.js';
 import {
   inheritedEnvironment,
@@ -119,6 +119,7 @@ class StackRun {
   #services: Service[] = [];
   #addresses: StackAddresses | undefined;
   #ports: Record<string, number> = {};
+  #apiPort: ReservedPort | undefined;
   #stopped: Promise<void> | undefined;
   /** Aborted when one of several parallel steps fails, so that the operator hears of it at once. */
   readonly #giveUp = new AbortController();
@@ -152,7 +153,7 @@ class StackRun {
     await this.#stopOrphans(programs);
     this.#signal.throwIfAborted();
 
-    const apiPort = await this.#apiPort();
+    const apiPort = await this.#reserveApiPort();
     const [owner, temporal] = await this.#all([this.#startDatabase(), this.#startTemporal()]);
     const { database } = options;
     const urls = database
@@ -192,6 +193,7 @@ class StackRun {
   /** Stops in the opposite order of the start; a second call waits for the first. */
   stop(): Promise<void> {
     this.#stopped ??= (async () => {
+      await this.#apiPort?.release();
       const order = ['api', 'worker', 'sandbox', 'temporal', 'postgres'];
       const rank = (service: Service) => (order.includes(service.name) ? order.indexOf(service.name) : 0);
       for (const service of [...this.#services].sort((a, b) => rank(a) - rank(b))) {
@@ -262,13 +264,17 @@ class StackRun {
     }
   }
 
-  async #apiPort(): Promise<number> {
+  /** Chosen early, because others are told the address, and kept from other programs until the API takes it. */
+  async #reserveApiPort(): Promise<number> {
     const { apiPort } = this.options;
-    if (apiPort && !(await isPortFree(apiPort))) {
+    this.#apiPort = apiPort
+      ? await reservePort(apiPort)
+      : await reservePort(this.#ports.api, DEFAULT_API_PORT);
+    if (apiPort && this.#apiPort.port !== apiPort) {
       throw new Error(`Port ${apiPort} is taken by another program. Choose another one with --port.`);
     }
-    this.#ports.api = apiPort || (await freePort(this.#ports.api, DEFAULT_API_PORT));
-    return this.#ports.api;
+    this.#ports.api = this.#apiPort.port;
+    return this.#apiPort.port;
   }
 
   async #sandboxPorts(): Promise<Record<string, number>> {
@@ -386,6 +392,7 @@ class StackRun {
       stopSignal: 'SIGTERM',
       graceMs: program.graceMs,
       launch: async (signal) => {
+        if (program.name === 'api') await this.#apiPort?.release();
         const { running, line } = await startNodeProgram({
           name: program.name,
           script: program.script,
@@ -396,10 +403,10 @@ class StackRun {
           },
           logFile: folder.logFile(program.name),
           recordFile: folder.recordFile(program.name),
-          ready: program.ready(this.addresses),
+          ready: program.ready,
           signal,
         });
-        if (line) program.onReady?.(line, this.addresses);
+        program.onReady?.(line, this.addresses);
         return running;
       },
     });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { isPortFree } from './ports.js';
+import { freePort, isPortFree } from './ports.js';
 import { findRecorded } from './recorded-process.js';
 import { SEARCH_ATTRIBUTES, startTemporal } from './temporal.js';
 import { temporalExecutable } from './temporal-executable.js';
@@ -60,6 +60,22 @@ describe('the embedded Temporal server', () => {
     expect(second).toMatchObject({ adopted: true, address: first.address });
     await second.stop();
     expect(first.process.alive()).toBe(false);
+  });
+
+  test('finds another port when two of them want the same at the same moment', async () => {
+    const port = await freePort();
+    const folders = ['a', 'b'].map((name) => path.join(folder, name));
+    const servers = await Promise.all(
+      folders.map((each) => startTemporal({ folder: each, persistent: false, port })),
+    );
+    try {
+      expect(new Set(servers.map((server) => server.port)).size).toBe(2);
+      // Each address belongs to the server that says so.
+      await startWorkflow(servers[0]?.address ?? '');
+      await expect(workflowStatus(servers[1]?.address ?? '')).rejects.toThrow(/not found/);
+    } finally {
+      await Promise.all(servers.map((server) => server.stop()));
+    }
   });
 
   test('knows our search attributes and shows its web page', async () => {

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { logSize, logTail } from './log-tail.js';
 import type { Report } from './obtain.js';
-import { portFor } from './ports.js';
+import { listensOn, portFor } from './ports.js';
 import { findRecorded, type RunningProcess, spawnRecorded } from './recorded-process.js';
 import { temporalExecutable } from './temporal-executable.js';
 
@@ -56,7 +56,7 @@ const POLL_MS = 50;
 
 /**
  * Starts the server of a folder, or adopts the one an earlier start left running.
- * @throws Error with the end of the server's log when it does not come up, or naming all ways to get the program.
+ * @throws Error with the beginning of the server's log when it does not come up, or naming all ways to get the program.
  */
 export async function startTemporal(options: TemporalOptions): Promise<TemporalServer> {
   const { persistent = true, report = () => {}, signal } = options;
@@ -101,13 +101,10 @@ export async function startTemporal(options: TemporalOptions): Promise<TemporalS
     if (await untilReady(running, port, uiPort, deadline, signal))
       return server(running, port, uiPort, false);
     signal?.throwIfAborted();
-    const tail = logTail(logFile, 15, logStart);
-    // Somebody took a port between our look and the bind.
-    if (
-      !/address already in use|can't (set|bind)|unable to (set|bind|start).*port/i.test(tail) ||
-      Date.now() > deadline
-    ) {
-      throw new Error(`The Temporal server did not start. The end of its log (${logFile}):\n${tail}`);
+    const log = logTail(logFile, 400, logStart);
+    // Somebody took a port between our look and the bind; the server says so, or panics a little later.
+    if (!/address already in use/.test(log) || Date.now() > deadline) {
+      throw new Error(`The Temporal server did not start. Its log (${logFile}) begins:\n${firstLines(log)}`);
     }
     if (!options.fixedPorts) wished = {};
     await delay(POLL_MS);
@@ -151,6 +148,11 @@ function serverArguments(port: number, uiPort: number, databaseFile?: string): s
   ];
 }
 
+/** A panic's reason comes before its long stack. */
+function firstLines(log: string): string {
+  return log.split('\n').slice(0, 15).join('\n');
+}
+
 async function stopServer(running: RunningProcess): Promise<void> {
   await running.stop('SIGTERM', STOP_MS);
 }
@@ -166,8 +168,9 @@ async function untilReady(
     if (!running.alive()) return false;
     if (
       (await accepts(port)) &&
+      listensOn(running.record.pid, port) &&
       (await serves(`127.0.0.1:${port}`)) &&
-      (uiPort === 0 || (await accepts(uiPort)))
+      (uiPort === 0 || ((await accepts(uiPort)) && listensOn(running.record.pid, uiPort)))
     ) {
       return true;
     }

@@ -17,7 +17,7 @@ export function steadyPrograms(folder: string): ProgramSpec[] {
     script: SCRIPT,
     args: ({ apiPort }) => [name, String(port(apiPort)), diaryOf(folder)],
     env: () => ({}),
-    ready: () => ({ line: (line) => line.msg === `${name} ready` }),
+    ready: (line) => line.msg === `${name} ready`,
     graceMs: 5_000,
   });
   return [program('sandbox', () => 0), program('worker', () => 0), program('api', (port) => port)];
