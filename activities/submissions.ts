@@ -12,7 +12,7 @@ import { familyExists, subgenrePatterns } from '../db/genres.js';
 import { type Audience, notify } from '../db/notifications.js';
 import { insertSubmissionProposal } from '../db/proposals.js';
 import { loadSettings } from '../db/settings.js';
-import { refuseStep, takeStep } from '../db/steps.js';
+import { appliedSteps, refuseStep, takeStep } from '../db/steps.js';
 import {
   closeSubmission,
   isOpsUser,
@@ -23,18 +23,18 @@ import {
   type SubmissionRow,
 } from '../db/submissions.js';
 import { clearWait, loadWait, saveWait } from '../db/waits.js';
-import { type BusinessClock, DAY_MS, HOUR_MS, toBusiness } from '../domain/calendar.js';
+import { type BusinessClock, HOUR_MS, toBusiness } from '../domain/calendar.js';
 import { classify } from '../domain/genre.js';
 import type { OrgSettings } from '../domain/settings.js';
 import type { SubmissionCommand, SubmissionRefusalCode } from '../domain/submission-commands.js';
 import {
-  beginReview,
   type ReviewPolicy,
   type ReviewState,
   recordIntake,
   type SubmissionStatus,
   type Transition,
 } from '../domain/submission-review.js';
+import { type ReviewFacts, resumeReview } from '../domain/submission-review-resume.js';
 import { reviewWait } from '../domain/submission-review-wait.js';
 import type { Wait } from '../domain/waiting.js';
 import { notFound } from './failures.js';
@@ -88,7 +88,9 @@ export function createSubmissionActivities({ db }: { db: Db }) {
         const clock = await readClock(trx);
         const settings = await loadSettings(trx, orgId);
         const now = toBusiness(clock, input.realNow);
-        const state = resume(submission, reviewPolicy(settings), await loadWait(trx, orgId, workflowId));
+        const wait = await loadWait(trx, orgId, workflowId);
+        const steps = wait === null ? [] : await appliedSteps(trx, orgId, workflowId);
+        const state = resumeReview(factsOf(submission), reviewPolicy(settings), wait, steps);
         const step = { orgId, stepId: `open:${workflowId}`, workflowId, taker: taker(), name: 'open' };
         await takeStep(trx, step, async () => {
           await queueSubmissionMail(trx, {
@@ -164,22 +166,34 @@ export function createSubmissionActivities({ db }: { db: Db }) {
           payload: command,
         };
         const refusal = command === null ? null : await refusalByFacts(trx, orgId, command);
-        if (refusal !== null) {
-          await refuseStep(trx, step, refusal);
-          return refusal;
-        }
-        const { result, repeated } = await takeStep(trx, step, () => recordChange(trx, input));
+        const { result, repeated } =
+          refusal === null
+            ? await takeStep(trx, step, () => recordChange(trx, input))
+            : await refuseStep<RecordedTransition, Refused>(trx, step, refusal);
         return result.applied ? { ...result, repeated } : result;
       });
     },
 
-    /** Keeps the refusal of a command, so that whoever sent it can read why. */
+    /**
+     * Keeps the refusal of a command, so that whoever sent it can read why. @returns the outcome that stands: a command
+     * that a lost run applied comes too late for its own effect, and is applied.
+     */
     async recordRefusal(
       input: ReviewTarget & { command: SubmissionCommand; code: SubmissionRefusalCode; reason: string },
-    ): Promise<void> {
+    ): Promise<{ applied: true } | Refused> {
       const { orgId, workflowId, command, code, reason } = input;
-      const step = { orgId, stepId: command.commandId, workflowId, name: command.name, payload: command };
-      await withOrg(db, orgId, (trx) => refuseStep(trx, step, { code, reason }));
+      const step = {
+        orgId,
+        stepId: command.commandId,
+        workflowId,
+        taker: taker(),
+        name: command.name,
+        payload: command,
+      };
+      const { result } = await withOrg(db, orgId, (trx) =>
+        refuseStep<RecordedTransition, Refused>(trx, step, { applied: false, code, reason }),
+      );
+      return result.applied ? { applied: true } : result;
     },
 
     /** Builds and stores the target proposal; the first one after an approval also tells the member. */
@@ -253,7 +267,7 @@ async function recordChange(trx: Trx, input: ReviewTarget & TransitionRecord): P
       entityId: submissionId,
       data: { submission_id: submissionId, ...change.event.data },
       occurredAt: now,
-      dedupeKey: `${change.event.type}:${input.stepId}`,
+      dedupeKey: `${change.event.type}:${submissionId}:${input.stepId}`,
     });
   }
   const mail = change.mail === null ? null : await queueTransitionMail(trx, input, change.mail, submission);
@@ -332,35 +346,14 @@ function reviewPolicy(settings: OrgSettings): ReviewPolicy {
   };
 }
 
-/** The state a row stands for, when a review starts or is started again after its workflow was lost. */
-function resume(submission: SubmissionRow, policy: ReviewPolicy, wait: Wait | null): ReviewState {
-  const fresh: ReviewState = {
-    ...beginReview(submission.submitted_at.getTime(), submission.owner_id, policy),
+function factsOf(submission: SubmissionRow): ReviewFacts {
+  return {
     status: submission.status,
-    familyKnown: submission.family !== null,
+    submittedAt: submission.submitted_at.getTime(),
     decidedAt: submission.decided_at?.getTime() ?? null,
+    ownerId: submission.owner_id,
+    familyKnown: submission.family !== null,
   };
-  if (submission.status === 'rejected') return { ...fresh, stage: 'closed' };
-  if (submission.status === 'approved')
-    return { ...fresh, stage: 'queue', since: fresh.decidedAt ?? fresh.since };
-  if (wait === null) return fresh;
-  const breached = wait.breached ? { warned: true, breaches: 1 } : {};
-  const limit = fresh.sla.limitMs;
-  const sla = wait.paused
-    ? { ...fresh.sla, ...breached, elapsedMs: limit - (wait.remainingMs ?? limit), runningSince: null }
-    : { ...fresh.sla, ...breached, ...(wait.dueAt !== null && { runningSince: wait.dueAt - limit }) };
-  if (wait.stage === 'live_link') {
-    const asked = wait.dueAt === null ? wait.since : wait.dueAt - policy.liveLinkCloseDays * DAY_MS;
-    return {
-      ...fresh,
-      stage: 'live_link',
-      since: wait.since,
-      sla,
-      liveLink: { askedAt: asked, reminders: 0 },
-    };
-  }
-  const provider = wait.waitingOn === 'provider' ? { downSince: wait.since, triedAt: wait.since } : null;
-  return { ...fresh, since: wait.since, sla, provider };
 }
 
 function flagReason(found: TrackDescription): string {

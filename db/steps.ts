@@ -10,7 +10,7 @@ import { jsonb } from './json.js';
 
 export interface Step {
   orgId: string;
-  /** Any text; command ids of the API are SHA-256 already and kept as they are. */
+  /** Any text, unique within the workflow; command ids of the API are SHA-256 already and kept as they are. */
   stepId: string;
   workflowId: string;
   /** Who takes the step: the same for all tries of one activity, another one when the step is asked for anew. */
@@ -20,9 +20,20 @@ export interface Step {
   payload?: unknown;
 }
 
-/** The id under which a step is stored: 64 hex digits. */
-export function storedStepId(stepId: string): string {
-  return /^[0-9a-f]{64}$/.test(stepId) ? stepId : createHash('sha256').update(stepId).digest('hex');
+/** How a step that is refused is kept, and what a later {@link takeStep} of it gives. */
+export interface RefusedStep {
+  applied: false;
+  code: string;
+  reason: string;
+}
+
+/**
+ * The id under which a step is stored: 64 hex digits. A person who types a command into the Temporal UI may use the
+ * same id for two workflows, so the workflow is part of it.
+ */
+function storedStepId({ stepId, workflowId }: Step): string {
+  if (/^[0-9a-f]{64}$/.test(stepId)) return stepId;
+  return createHash('sha256').update(`${workflowId}\n${stepId}`).digest('hex');
 }
 
 export interface TakenStep<Result> {
@@ -40,7 +51,7 @@ export async function takeStep<Result>(
   step: Step,
   work: () => Promise<Result>,
 ): Promise<TakenStep<Result>> {
-  const id = storedStepId(step.stepId);
+  const id = storedStepId(step);
   const claimed = await trx
     .insertInto('soundcloud_commands')
     .values({
@@ -70,23 +81,28 @@ export async function takeStep<Result>(
   return { result, repeated: false };
 }
 
-/** Writes down that a step was refused, unless it has an outcome already; a later {@link takeStep} gives the refusal. */
-export async function refuseStep(
+/**
+ * Writes down that a step was refused, unless it has an outcome already: an answer once given stands, whatever has
+ * changed since. @returns the outcome that stands.
+ */
+export async function refuseStep<Result, Refusal extends RefusedStep>(
   trx: Trx,
-  step: Omit<Step, 'taker'>,
-  refusal: { code: string; reason: string },
-): Promise<void> {
+  step: Step,
+  refusal: Refusal,
+): Promise<TakenStep<Result | Refusal>> {
+  const id = storedStepId(step);
+  const { code, reason } = refusal;
   const outcome = {
     status: 'refused',
-    code: refusal.code,
-    reason: refusal.reason,
+    code,
+    reason,
     resolved_at: new Date(),
-    result: jsonb({ value: { applied: false, code: refusal.code, reason: refusal.reason } }),
+    result: jsonb({ value: { applied: false, code, reason }, taker: step.taker }),
   };
-  await trx
+  const claimed = await trx
     .insertInto('soundcloud_commands')
     .values({
-      id: storedStepId(step.stepId),
+      id,
       org_id: step.orgId,
       workflow_id: step.workflowId,
       name: step.name,
@@ -99,6 +115,26 @@ export async function refuseStep(
         .doUpdateSet(outcome)
         .where('soundcloud_commands.status', '=', 'pending'),
     )
+    .returning('id')
+    .executeTakeFirst();
+  return claimed === undefined
+    ? earlierResult<Result | Refusal>(trx, step, id)
+    : { result: refusal, repeated: false };
+}
+
+/** The steps of a workflow that were applied, in the order they were taken. */
+export async function appliedSteps(
+  trx: Trx,
+  orgId: string,
+  workflowId: string,
+): Promise<{ name: string; payload: unknown }[]> {
+  return trx
+    .selectFrom('soundcloud_commands')
+    .select(['name', 'payload'])
+    .where('org_id', '=', orgId)
+    .where('workflow_id', '=', workflowId)
+    .where('status', '=', 'applied')
+    .orderBy('resolved_at')
     .execute();
 }
 
@@ -109,6 +145,6 @@ async function earlierResult<Result>(trx: Trx, step: Step, id: string): Promise<
     .where('org_id', '=', step.orgId)
     .where('id', '=', id)
     .executeTakeFirstOrThrow();
-  const { value, taker } = row.result as unknown as { value: Result; taker?: string };
+  const { value, taker } = row.result as unknown as { value: Result; taker: string };
   return { result: value, repeated: taker !== step.taker };
 }
