@@ -48,10 +48,17 @@ export function createSoundCloudActivities({ db, soundcloud }: { db: Db; soundcl
         return await describe(soundcloud, submission.track_url, cancellationSignal());
       } catch (error) {
         if (error instanceof RequestNotYetAllowed) return { outcome: 'later', notBefore: error.notBefore };
-        throw error instanceof ProviderError ? providerFailure(error) : error;
+        if (!(error instanceof ProviderError)) throw error;
+        // A track SoundCloud will never describe is for ops to look at, not a reason to wait for SoundCloud.
+        if (refusesThisTrack(error)) return { outcome: 'not_found' };
+        throw providerFailure(error);
       }
     },
   };
+}
+
+function refusesThisTrack({ kind, details }: ProviderError): boolean {
+  return kind === 'not_found' || (kind === 'rejected' && (details.status ?? 0) >= 400);
 }
 
 async function describe(
