@@ -1,5 +1,5 @@
 /** Starts every lifecycle whose workflow is missing (architecture.md, "Nothing is written twice"). */
-import { log, proxyActivities } from '@temporalio/workflow';
+import { ActivityCancellationType, log, proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../../activities/index.js';
 import type { ReconcilerReport } from '../../activities/reconciler.js';
 
@@ -8,6 +8,7 @@ const { reconcile } = proxyActivities<Pick<Activities, 'reconcile'>>({
   startToCloseTimeout: '9 minutes',
   heartbeatTimeout: '1 minute',
   retry: { initialInterval: '5 seconds', maximumInterval: '1 minute', maximumAttempts: 5 },
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
 });
 
 /** @returns what was found and done; shown as the run's result in the Temporal UI. */

@@ -4,6 +4,7 @@
  */
 import { CancellationScope, condition, isCancellation, log, sleep } from '@temporalio/workflow';
 import { databaseActivities, emailActivities, slackActivities } from './activities.js';
+import { waitForLeave } from './request-leave.js';
 
 export interface SlackNotice {
   /** What it concerns, as the reader knows it by now: "Artist – Title". */
@@ -51,8 +52,8 @@ export function createCourier(orgId: string, about: string, owed: readonly strin
     const summary = summaries.get(emailLogId) ?? about;
     try {
       let answer = await deliverMail.executeWithOptions({ summary }, [{ orgId, emailLogId }]);
-      while (answer.notBefore !== null) {
-        await sleep(Math.max(answer.notBefore - Date.now(), 50));
+      for (let tries = 0; answer.notBefore !== null; tries += 1) {
+        await sleep(waitForLeave(answer.notBefore, tries), { summary: `request limit: ${summary}` });
         answer = await deliverMail.executeWithOptions({ summary }, [{ orgId, emailLogId }]);
       }
     } catch (error) {

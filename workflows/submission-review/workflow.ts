@@ -34,6 +34,7 @@ import { reviewWait } from '../../domain/submission-review-wait.js';
 import { databaseActivities, soundCloudActivities } from '../shared/activities.js';
 import { receiveCommands } from '../shared/commands.js';
 import { createCourier } from '../shared/courier.js';
+import { waitForLeave } from '../shared/request-leave.js';
 import { createWaiting } from '../shared/waiting.js';
 import {
   SUBMISSION_COMMANDS,
@@ -83,7 +84,7 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
   announce();
 
   // 1. Read the track, classify its genre.
-  if (carried === undefined && !opening.trackKnown) await readTrack();
+  if (carried === undefined && !opening.trackKnown && isOpen()) await readTrack();
 
   // 2. Ops decide within the SLA; the member may owe a live link. 3. Approved: keep a fresh target proposal.
   // 4. Wait for the queue.
@@ -107,7 +108,8 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
     const alarm = nextAlarm(review);
     settled = true;
     const acted = await waiting.until(
-      inbox.hasWork,
+      // A long wait with much going on beside it, such as mails that find no leave, fills the history too.
+      () => inbox.hasWork() || workflowInfo().continueAsNewSuggested,
       alarm?.at ?? null,
       alarm === null ? label : `${alarm.kind}: ${label}`,
     );
@@ -130,10 +132,10 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
   }
 
   async function refuse(command: SubmissionCommand, code: SubmissionRefusalCode, reason: string) {
-    await db.recordRefusal.executeWithOptions({ summary: `refused: ${command.name}` }, [
+    const outcome = await db.recordRefusal.executeWithOptions({ summary: `refused: ${command.name}` }, [
       { ...target, command, code, reason },
     ]);
-    inbox.settle(command, { applied: false, code, reason });
+    inbox.settle(command, outcome);
   }
 
   /** Answers what came too late, until no handler is left waiting. */
@@ -176,7 +178,10 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
       { ...target, realNow: Date.now() },
     ]);
     if (found.closed) setReview({ ...review, stage: 'closed', status: found.status });
-    else setReview({ ...found.state, proposalExpiresAt: review.proposalExpiresAt });
+    else {
+      setReview({ ...found.state, proposalExpiresAt: review.proposalExpiresAt });
+      courier.mail(found.mails, label);
+    }
     return null;
   }
 
@@ -202,8 +207,8 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
     const { describeTrack: ask } = soundCloudActivities();
     try {
       let answer = await ask.executeWithOptions({ summary: label }, [target]);
-      while (answer.outcome === 'later') {
-        await sleep(Math.max(answer.notBefore - Date.now(), 1), { summary: `request limit: ${label}` });
+      for (let tries = 0; answer.outcome === 'later'; tries += 1) {
+        await sleep(waitForLeave(answer.notBefore, tries), { summary: `request limit: ${label}` });
         answer = await ask.executeWithOptions({ summary: label }, [target]);
       }
       return answer;
