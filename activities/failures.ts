@@ -8,6 +8,15 @@ export function notFound(message: string): ApplicationFailure {
   return ApplicationFailure.create({ type: 'not_found' satisfies FailureType, message, nonRetryable: true });
 }
 
+/** A call whose outcome is unknown and that is not safe to repeat any more. */
+export function tooLateToRepeat(message: string): ApplicationFailure {
+  return ApplicationFailure.create({
+    type: 'too_late_to_repeat' satisfies FailureType,
+    message,
+    nonRetryable: true,
+  });
+}
+
 /** How long to leave a provider alone whose credentials or plan an operator must mend first. */
 const OPERATOR_RETRY = '5 minutes';
 
@@ -18,7 +27,11 @@ const OPERATOR_RETRY = '5 minutes';
 export function providerFailure(error: ProviderError): ApplicationFailure {
   switch (error.kind) {
     case 'rejected':
-      return fail('rejected_by_provider', error, true);
+      // A success we cannot read is no refusal but, most likely, the page of a proxy in between. All our calls may be
+      // repeated: they read, or carry an idempotency key.
+      return isSuccess(error.details.status)
+        ? fail('provider_unavailable', error, false)
+        : fail('rejected_by_provider', error, true);
     case 'not_found':
       return fail('not_found', error, true);
     case 'unauthorized':
@@ -37,6 +50,10 @@ export function providerFailure(error: ProviderError): ApplicationFailure {
     case 'outcome_unknown':
       return fail('provider_unavailable', error, false);
   }
+}
+
+function isSuccess(status: number | undefined): boolean {
+  return status !== undefined && status >= 200 && status < 300;
 }
 
 function fail(type: FailureType, error: ProviderError, nonRetryable: boolean): ApplicationFailure {
