@@ -40,6 +40,8 @@ describe('malformed requests', () => {
       ['very deep', deep, 'invalid_request'],
       ['empty object', '{}', 'invalid_request'],
       ['NUL in a text', '{"track_url":"a\\u0000b"}', 'invalid_request'],
+      ['half a surrogate pair', '{"track_url":"a\\ud800b"}', 'invalid_request'],
+      ['half a surrogate pair in a name', `{${track},"a\\udc00":1}`, 'invalid_request'],
       ['NUL in a name', `{${track},"a\\u0000":1}`, 'invalid_request'],
       ['unknown field', `{${track},"status":"approved"}`, 'invalid_request'],
       ['field of another tenant', `{${track},"org_id":"${world.otherOrgId}"}`, 'invalid_request'],

@@ -3,20 +3,20 @@
  * command arrives on three ways: over HTTP, as an Update, and as a Signal typed into the Temporal UI.
  */
 import { z } from 'zod';
+import { isStorable } from './storable-text.js';
 
-const actor = z.string().min(1).max(100).describe('User id of the person who acts.');
-const commandId = z
-  .string()
-  .min(1)
-  .max(200)
-  .describe('Makes the command apply once, however often it is sent.');
+/** Text that ends in the database. */
+const text = z.string().refine(isStorable, 'must not contain the NUL character or half of a surrogate pair');
+
+const actor = text.min(1).max(100).describe('User id of the person who acts.');
+const commandId = text.min(1).max(200).describe('Makes the command apply once, however often it is sent.');
 
 export const decideCommandSchema = z.object({
   commandId: commandId.optional(),
   by: actor,
   action: z.enum(['approve', 'reject', 'pend', 'flag']),
-  reason: z.string().max(4_000).optional(),
-  family: z.string().min(1).max(100).optional(),
+  reason: text.max(4_000).optional(),
+  family: text.min(1).max(100).optional(),
   needLiveLink: z.boolean().optional(),
 });
 
@@ -31,7 +31,7 @@ export const withdrawCommandSchema = z.object({ commandId: commandId.optional(),
 export const provideLiveLinkCommandSchema = z.object({
   commandId: commandId.optional(),
   by: actor,
-  url: z.string().min(1).max(2_000),
+  url: text.min(1).max(2_000),
 });
 
 export const submissionCommandSchemas = {

@@ -1,5 +1,6 @@
 /** Reads JSON bodies: at most 256 KiB, uncompressed, UTF-8, and without what Postgres cannot store. */
 import express, { type RequestHandler } from 'express';
+import { isStorable } from '../../domain/storable-text.js';
 import { Problem } from '../problems.js';
 
 export const MAX_BODY_BYTES = 256 * 1024;
@@ -56,17 +57,20 @@ function bodyProblem(error: unknown): unknown {
   }
 }
 
-/** Refuses the NUL character, which no Postgres text can hold, and absurd depth. Iterative: depth is the attack. */
+/** Refuses text that Postgres cannot hold, and absurd depth. Iterative: depth is the attack. */
 function checkStorable(body: unknown): void {
   const open: { value: unknown; depth: number }[] = [{ value: body, depth: 0 }];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { value, depth } = next;
-    if (typeof value === 'string' && value.includes('\0'))
-      throw unstorable('A text contains the NUL character.');
+    if (typeof value === 'string' && !isStorable(value)) {
+      throw unstorable('A text contains the NUL character or half of a surrogate pair.');
+    }
     if (typeof value !== 'object' || value === null) continue;
     if (depth >= MAX_DEPTH) throw unstorable('The body is nested too deeply.');
     for (const [key, child] of Object.entries(value)) {
-      if (key.includes('\0')) throw unstorable('A name contains the NUL character.');
+      if (!isStorable(key)) {
+        throw unstorable('A name contains the NUL character or half of a surrogate pair.');
+      }
       open.push({ value: child, depth: depth + 1 });
     }
   }
