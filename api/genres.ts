@@ -17,7 +17,7 @@ import {
 import { audit } from './audit.js';
 import { Problem } from './problems.js';
 import { defineRoute } from './route.js';
-import { atLeastOne, flag, idParam, iso, label, timestamp } from './schemas.js';
+import { atLeastOne, flag, id, idParam, iso, label, timestamp } from './schemas.js';
 
 const familySchema = z
   .object({
@@ -44,7 +44,7 @@ const subgenreSchema = z
 
 const familyFields = { name: label(100), active: z.boolean() };
 const subgenreFields = {
-  family_id: z.uuid(),
+  family_id: id,
   name: label(100),
   patterns: z
     .array(label(100))
@@ -174,7 +174,7 @@ const listSubgenresRoute = defineRoute({
   path: '/v1/subgenres',
   operationId: 'listSubgenres',
   summary: 'Subgenres',
-  query: z.strictObject({ family_id: z.uuid().optional(), active: flag.optional() }),
+  query: z.strictObject({ family_id: id.optional(), active: flag.optional() }),
   answers: {
     200: {
       description: 'All, by family and display order.',

@@ -6,7 +6,7 @@ import { audit } from './audit.js';
 import { requireMember } from './members.js';
 import { Problem } from './problems.js';
 import { defineRoute } from './route.js';
-import { idParam, iso, timestamp } from './schemas.js';
+import { id, idParam, iso, timestamp } from './schemas.js';
 import type { Scope } from './scope.js';
 
 const memberGenreSchema = z
@@ -59,7 +59,7 @@ const replaceRoute = defineRoute({
   params,
   body: z.strictObject({
     genres: z
-      .array(z.strictObject({ genre_family_id: z.uuid(), subgenre_id: z.uuid().nullable().default(null) }))
+      .array(z.strictObject({ genre_family_id: id, subgenre_id: id.nullable().default(null) }))
       .max(50),
   }),
   answers: { 200: { description: 'The genres as they are now.', schema: listSchema } },

@@ -13,7 +13,18 @@ import { audit } from './audit.js';
 import { pageOf, pageQuery, readCursor, toPage } from './pagination.js';
 import { Problem } from './problems.js';
 import { defineRoute } from './route.js';
-import { atLeastOne, email, handle, idParam, iso, isoOrNull, label, prose, timestamp } from './schemas.js';
+import {
+  atLeastOne,
+  email,
+  handle,
+  id,
+  idParam,
+  iso,
+  isoOrNull,
+  label,
+  prose,
+  timestamp,
+} from './schemas.js';
 
 const MAX_EMAILS = 5;
 const sizeTier = z.enum(['T1', 'T2', 'T3', 'T4']);
@@ -55,7 +66,7 @@ const memberFields = {
   soundcloud_url: z.httpUrl().max(500).nullable(),
   soundcloud_handle: handle.nullable(),
   spotify_handle: handle.nullable(),
-  genre_family_id: z.uuid().nullable(),
+  genre_family_id: id.nullable(),
   manual_genres: z.array(label(100)).max(50),
   genre_notes: prose(2_000).nullable(),
   monthly_submission_limit: z.int().min(0).max(1_000),
@@ -139,7 +150,7 @@ const listRoute = defineRoute({
   query: z.strictObject({
     status: memberStatus.optional(),
     size_tier: sizeTier.optional(),
-    genre_family_id: z.uuid().optional(),
+    genre_family_id: id.optional(),
     soundcloud_handle: handle.optional(),
     email: email.optional().describe('One of the addresses, exactly.'),
     sort: z.enum(SORTS).default('name'),

@@ -4,7 +4,7 @@ import { findProposal, listProposals, PROPOSAL_ORDERS, type ProposalListRow } fr
 import { pageOf, pageQuery, readCursor, toPage } from './pagination.js';
 import { Problem } from './problems.js';
 import { defineRoute } from './route.js';
-import { idParam, iso, isoOrNull, timestamp } from './schemas.js';
+import { id, idParam, iso, isoOrNull, timestamp } from './schemas.js';
 
 const summaryFields = {
   id: z.uuid(),
@@ -62,7 +62,7 @@ const listRoute = defineRoute({
   summary: 'Target proposals, newest first',
   query: z.strictObject({
     parent_type: summaryFields.parent_type.optional(),
-    parent_id: z.uuid().optional(),
+    parent_id: id.optional(),
     ...pageQuery,
   }),
   answers: { 200: { description: 'A page.', schema: pageOf(summarySchema) } },

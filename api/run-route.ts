@@ -1,11 +1,11 @@
 /** The way of one request through a route: shape, scope, once-only, answer. */
 import type { Request, RequestHandler, Response } from 'express';
-import { z } from 'zod';
 import type { AppDeps } from './deps.js';
 import { type OnceAnswer, once, readIdempotencyKey } from './idempotency.js';
 import { callerOf } from './middleware/authenticate.js';
 import { Problem } from './problems.js';
 import type { Answer, InScope, Route } from './route.js';
+import { id } from './schemas.js';
 import { openScope } from './scope.js';
 
 export function routeHandler(route: Route, deps: AppDeps): RequestHandler {
@@ -53,8 +53,8 @@ export function routeHandler(route: Route, deps: AppDeps): RequestHandler {
 function readOrgId(request: Request): string | undefined {
   const header = request.get('x-org-id');
   if (header === undefined) return undefined;
-  const parsed = z.uuid().safeParse(header.trim());
-  if (parsed.success) return parsed.data.toLowerCase();
+  const parsed = id.safeParse(header.trim());
+  if (parsed.success) return parsed.data;
   const detail = 'X-Org-Id must be the id of an org.';
   throw new Problem('invalid_request', { detail, errors: [{ in: 'header', pointer: 'X-Org-Id', detail }] });
 }

@@ -1,7 +1,13 @@
 /** Pieces of schemas that several nouns share. */
 import { z } from 'zod';
 
-export const idParam = (what: string) => z.uuid().describe(`Id of the ${what}.`);
+/**
+ * An id as callers send it. Upper case means the same id, but not the same text: workflow ids, command ids and
+ * comparisons are made of it, so there is only one way to write it from here on.
+ */
+export const id = z.uuid().toLowerCase();
+
+export const idParam = (what: string) => id.describe(`Id of the ${what}.`);
 
 export const timestamp = z.iso.datetime().describe('UTC, ISO 8601.');
 export const calendarDate = z.iso.date();

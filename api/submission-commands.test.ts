@@ -47,6 +47,19 @@ async function audits(id: string): Promise<string[]> {
 }
 
 describe('with a worker', () => {
+  it('an id in upper case is the same submission, and the same review', async () => {
+    const { id } = await submit();
+    const path = `/v1/submissions/${id.toUpperCase()}`;
+    await eventually('ops are waited for', async () => (await api.call('GET', path)).body.wait !== null);
+    const body = { action: 'reject', reason: REASON };
+    const decided = await api.call('POST', `${path}/decide`, { body });
+    expect([decided.status, decided.body.status]).toEqual([200, 'rejected']);
+    const description = stack.client.workflow
+      .getHandle(`submission:${api.orgId}:${id.toUpperCase()}`)
+      .describe();
+    await expect(description).rejects.toThrow(/not found/iu);
+  });
+
   it('a decision is applied, and the answer, the next read, inbox and audit agree', async () => {
     const { id, path } = await submit();
     await eventually('ops are waited for', async () => (await api.call('GET', path)).body.wait !== null);

@@ -11,7 +11,7 @@ import { callerOf } from './middleware/authenticate.js';
 import { toProblem } from './middleware/errors.js';
 import { Problem, type ProblemCode } from './problems.js';
 import { type Answer, defineLongRoute, type LongContext, type Route } from './route.js';
-import { idParam, prose } from './schemas.js';
+import { id, idParam, prose } from './schemas.js';
 import { asLogin } from './scope.js';
 import { commandId, sendCommand } from './send-command.js';
 import { submissionDetail, submissionDetailSchema } from './submission-shape.js';
@@ -184,7 +184,7 @@ const assignOwner = defineCommand({
   access: 'ops',
   scope: null,
   summary: 'Say who of ops takes care of it',
-  body: z.strictObject({ owner_id: z.uuid().nullable().describe('An admin or moderator; null for nobody.') }),
+  body: z.strictObject({ owner_id: id.nullable().describe('An admin or moderator; null for nobody.') }),
   refusals: ['owner_not_ops'],
   payload: ({ owner_id }) => ({ ownerId: owner_id }),
 });

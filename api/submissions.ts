@@ -8,7 +8,7 @@ import { toProblem } from './middleware/errors.js';
 import { pageOf, pageQuery, readCursor, toPage } from './pagination.js';
 import { Problem } from './problems.js';
 import { defineRoute } from './route.js';
-import { calendarDate, flag, idParam, label } from './schemas.js';
+import { calendarDate, flag, id, idParam, label } from './schemas.js';
 import type { Scope } from './scope.js';
 import {
   submissionDetail,
@@ -27,10 +27,10 @@ const createBody = z
       .string()
       .max(20_000)
       .describe('Address of the track on SoundCloud; private links and short links will do.'),
-    member_id: z.uuid().optional().describe('Ops and API keys: for whom. Members submit for themselves.'),
+    member_id: id.optional().describe('Ops and API keys: for whom. Members submit for themselves.'),
     artist_name: label(300).optional(),
     track_name: label(300).optional(),
-    client_id: z.uuid().optional().describe('Ops only.'),
+    client_id: id.optional().describe('Ops only.'),
     service_type: label(100).optional().describe('Ops only.'),
   })
   .meta({ id: 'NewSubmission' });
@@ -49,8 +49,8 @@ const listRoute = defineRoute({
       .pipe(z.array(submissionStatus).min(1))
       .optional()
       .describe('One status, or several separated by commas.'),
-    member_id: z.uuid().optional(),
-    owner_id: z.uuid().optional(),
+    member_id: id.optional(),
+    owner_id: id.optional(),
     support_date: calendarDate.optional(),
     open: flag.optional().describe('true: only what is not closed; false: only what is.'),
     sort: z.enum(SORTS).default('-created_at'),
