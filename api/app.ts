@@ -24,6 +24,7 @@ export function createApp(deps: AppDeps): Express {
   app.enable('strict routing');
   app.set('query parser', 'simple');
   const metrics = createMetrics(deps.database);
+  const failedSignIns = limitFailedSignIns(deps.rateLimits);
 
   app.use(requestId);
   app.use(createHttpLog(deps.log));
@@ -33,13 +34,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(docsRouter());
   app.get('/', (_request, response) => response.redirect('/docs'));
 
-  app.use(
-    '/v1',
-    limitFailedSignIns(deps.rateLimits),
-    authenticate(deps.signIn),
-    limitCallers(deps.rateLimits),
-    jsonBody,
-  );
+  app.use('/v1', authenticate(deps.signIn), failedSignIns.check, limitCallers(deps.rateLimits), jsonBody);
   app.use('/v1', (_request, response, next) => {
     // Answers are a person's own; no cache between may keep them.
     response.set('Cache-Control', 'no-store');
@@ -47,6 +42,7 @@ export function createApp(deps: AppDeps): Express {
   });
   app.use(createRouter(routes, deps));
   app.use(routeNotFound);
+  app.use(failedSignIns.count);
   app.use(answerProblem);
   return app;
 }

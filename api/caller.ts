@@ -8,6 +8,8 @@ export type AppRole = (typeof APP_ROLES)[number];
 export interface PersonCaller {
   kind: 'person';
   userId: string;
+  /** When the token ends (epoch ms): what stays open must not outlive it. */
+  expiresAt: number;
   /** Goes into `request.jwt.claims`; policies match members by the e-mail in it. */
   claims: Record<string, unknown>;
 }

@@ -165,6 +165,26 @@ describe('methods and paths', () => {
 });
 
 describe('limits', () => {
+  it('counts failed sign-ins only, not what is under way or was broken off', async () => {
+    const small = await createApiWorld({ rateLimits: { perCaller: 100, failedSignIns: 3 } });
+    const closing = new AbortController();
+    try {
+      const open = () =>
+        fetch(`${small.url}/v1/notifications/stream`, {
+          headers: { Authorization: `Bearer ${small.admin.token}` },
+          signal: closing.signal,
+        });
+      const streams = await Promise.all(Array.from({ length: 8 }, open));
+      expect(streams.map(({ status }) => status)).toEqual(streams.map(() => 200));
+      expect((await small.call('GET', '/v1/roles')).status).toBe(200);
+      closing.abort();
+      expect((await small.call('GET', '/v1/roles')).status).toBe(200);
+    } finally {
+      closing.abort();
+      await small.remove();
+    }
+  });
+
   it('gives each caller a budget and says so', async () => {
     const small = await createApiWorld({ rateLimits: { perCaller: 3, failedSignIns: 2 } });
     try {
@@ -177,7 +197,13 @@ describe('limits', () => {
 
       for (let i = 0; i < 2; i += 1)
         expect((await small.call('GET', '/v1/roles', { as: 'guess' })).status).toBe(401);
-      expect((await small.call('GET', '/v1/roles', { as: 'guess' })).status).toBe(429);
+      const guessed = await small.call('GET', '/v1/roles', { as: 'guess' });
+      expect(guessed.status).toBe(429);
+      expect(Number(guessed.headers.get('retry-after'))).toBeGreaterThan(0);
+      const key = `spark_${UUID}_${'k'.repeat(32)}`;
+      expect((await small.call('GET', '/v1/members', { as: key })).status).toBe(429);
+      // Whoever is behind the same address with a good token is not kept out by the guesser.
+      expect((await small.call('GET', '/v1/roles', { as: small.member })).status).toBe(200);
     } finally {
       await small.remove();
     }

@@ -1,9 +1,10 @@
 /** Server-sent events: what was written since the last look, each notification once. */
 import type { Response } from 'express';
-import { z } from 'zod';
 import { databaseNow, notificationCreatedAt, notificationsSince } from '../db/notification-lists.js';
+import { callerOf } from './middleware/authenticate.js';
 import { notificationJson, owner } from './notification-shape.js';
 import type { LongContext } from './route.js';
+import { id } from './schemas.js';
 
 /** A look at least this often, also without a wake-up, and a sign of life for proxies. */
 const BEAT_MS = 15_000;
@@ -17,7 +18,7 @@ export async function streamNotifications({
   deps,
   inScope,
 }: LongContext<unknown, unknown, unknown>): Promise<void> {
-  const lastId = z.uuid().safeParse(request.get('last-event-id')?.trim()).data;
+  const lastId = id.safeParse(request.get('last-event-id')?.trim()).data;
   // Opening the first scope checks the caller; a refusal is still an ordinary answer here.
   const start = await inScope(async (scope) => {
     const me = owner(scope);
@@ -41,9 +42,12 @@ export async function streamNotifications({
   const pulse = createPulse();
   const unsubscribe = deps.notifications.subscribe(start.userId, pulse.beat);
   const end = () => pulse.stop();
-  request.once('close', end);
+  const caller = callerOf(request);
+  const endsAt = caller.kind === 'person' ? caller.expiresAt : 0;
+  response.once('close', end);
   deps.closing.addEventListener('abort', end, { once: true });
-  if (deps.closing.aborted) end();
+  // Gone while the first look was under way: its event is over and will not come again.
+  if (deps.closing.aborted || response.destroyed) end();
   try {
     do {
       const found = await inScope(async (scope) => ({
@@ -60,7 +64,8 @@ export async function streamNotifications({
       await write(response, ': alive\n\n');
       forget(sent, found.rows);
       since = found.now;
-    } while (await pulse.next(BEAT_MS));
+      // Nobody goes on reading with a token that is over; the client comes back with a new one.
+    } while (Date.now() < endsAt && (await pulse.next(Math.min(BEAT_MS, endsAt - Date.now()))));
   } catch (error) {
     deps.log.warn({ err: error }, 'A notification stream ended early; the client resumes it.');
   } finally {

@@ -1,6 +1,7 @@
 /** Notifications: one's own only, and new ones on an open stream at once, each of them, also over a broken connection. */
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { signToken } from '../cli/token.js';
 import { type ApiWorld, createApiWorld, type Person } from '../test/support/api-world.js';
 
 let world: ApiWorld;
@@ -103,6 +104,15 @@ describe('notifications', () => {
       });
     });
     expect(found.map(({ title }) => title)).toEqual(['late commit']);
+  });
+
+  it('ends a stream with the token it was opened with', async () => {
+    const token = await signToken({ secret: world.secret, login: world.admin, hours: 2 / 3_600 });
+    const response = await fetch(`${world.url}/v1/notifications/stream`, {
+      headers: { Authorization: `Bearer ${token}` },
+    });
+    expect(response.status).toBe(200);
+    expect(await response.text()).toContain(': alive');
   });
 
   it('refuses a stream to strangers with an ordinary answer', async () => {

@@ -34,6 +34,7 @@ describe('sign-in by JWKS', () => {
     expect(await createSignIn({ jwksUrl })(`Bearer ${token}`)).toEqual({
       kind: 'person',
       userId: USER,
+      expiresAt: expect.any(Number),
       claims: { sub: USER, role: 'authenticated', aud: 'authenticated', email: 'artist@first.test' },
     });
   });

@@ -5,8 +5,10 @@
 import { createHash } from 'node:crypto';
 import { createRemoteJWKSet, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from 'jose';
 import { z } from 'zod';
+import { isStorable } from '../domain/storable-text.js';
 import type { Caller, PersonCaller } from './caller.js';
 import { Problem } from './problems.js';
+import { id } from './schemas.js';
 
 /** Never taken from the token: a token that chooses its own algorithm is the classic forgery. */
 const SECRET_ALGORITHMS = ['HS256'];
@@ -16,9 +18,10 @@ const CLOCK_TOLERANCE_SECONDS = 5;
 export type SignIn = (authorization: string | undefined) => Promise<Caller>;
 
 const personClaims = z.object({
-  sub: z.uuid(),
+  sub: id,
   role: z.literal('authenticated'),
-  email: z.string().max(320).optional(),
+  email: z.string().max(320).refine(isStorable).optional(),
+  exp: z.number(),
 });
 
 const apiKey = /^spark_([0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})_([A-Za-z0-9_-]{16,200})$/u;
@@ -58,10 +61,11 @@ export function createSignIn(keys: { secret?: string | undefined; jwksUrl?: stri
           'The token is not that of a signed-in person: role must be `authenticated` and sub a user id.',
       });
     }
-    const { sub, role, email } = claims.data;
+    const { sub, role, email, exp } = claims.data;
     return {
       kind: 'person',
       userId: sub,
+      expiresAt: exp * 1_000,
       claims: { sub, role, aud: 'authenticated', ...(email && { email }) },
     };
   }
