@@ -33,7 +33,7 @@ export function workerProcesses(common: Record<string, string>): WorkerProcesses
         env: { PATH: process.env.PATH, ...common, LOG_LEVEL: 'info', ...env },
         logFile: path.join(folder, `${name}.log`),
         recordFile: path.join(folder, `${name}.json`),
-        ready: { line: (line) => line.msg === 'worker ready' },
+        ready: (line) => line.msg === 'worker ready',
       });
       started.push(running);
       return { kill: () => running.stop('SIGKILL', 10_000), alive: () => running.alive() };
