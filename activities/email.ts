@@ -2,13 +2,23 @@
 import { cancellationSignal } from '@temporalio/activity';
 import { type Db, withOrg } from '../db/client.js';
 import { readClock } from '../db/clock.js';
-import { loadMail, markMailFailed, markMailSent, reportAutomation, type StoredMail } from '../db/email.js';
+import {
+  loadMail,
+  markMailFailed,
+  markMailSent,
+  noteFirstTry,
+  reportAutomation,
+  type StoredMail,
+} from '../db/email.js';
 import { notify } from '../db/notifications.js';
 import { toBusiness } from '../domain/calendar.js';
 import type { EmailPort } from '../providers/email/port.js';
 import { ProviderError } from '../providers/errors.js';
 import { RequestNotYetAllowed } from '../providers/rate-limit.js';
-import { notFound, providerFailure } from './failures.js';
+import { notFound, providerFailure, tooLateToRepeat } from './failures.js';
+
+/** The provider forgets an idempotency key after 24 h; a try an hour before that is over in time. */
+const REPEATABLE_MS = 23 * 3_600_000;
 
 const AUTOMATION_BY_OBJECT: Partial<Record<StoredMail['relatedType'], string>> = {
   submission: 'submission-status-emails',
@@ -36,6 +46,7 @@ export function createEmailActivities({
     /**
      * Sends one written mail under its own idempotency key; a mail that is sent or given up already is left alone.
      * @returns notBefore: real time (epoch ms) to try again, null when done.
+     * @throws ApplicationFailure `too_late_to_repeat` 23 h after the first try, whichever workflow run made it.
      */
     async deliverMail({ orgId, emailLogId }: MailTarget): Promise<{ notBefore: number | null }> {
       const mail = await withOrg(db, orgId, (trx) => loadMail(trx, orgId, emailLogId));
@@ -51,6 +62,13 @@ export function createEmailActivities({
           ),
         );
         return { notBefore: null };
+      }
+      if (mail.firstTriedAt === null) {
+        await withOrg(db, orgId, (trx) => noteFirstTry(trx, orgId, emailLogId, Date.now()));
+      } else if (Date.now() - mail.firstTriedAt > REPEATABLE_MS) {
+        throw tooLateToRepeat(
+          'The mail provider gave no clear answer for 23 hours, so the mail may have been sent. Look for it there before it is sent again.',
+        );
       }
       try {
         const { messageId } = await email.send(outgoing(mail, mailFrom), cancellationSignal());

@@ -29,6 +29,8 @@ export interface StoredMail {
   relatedType: NewMail['relatedType'];
   relatedId: string;
   suppressed: boolean;
+  /** When it was first handed to the provider; real time, epoch ms. */
+  firstTriedAt: number | null;
 }
 
 /** A template as stored; undefined when the org has none of that name or switched it off. */
@@ -128,7 +130,7 @@ export async function loadMail(trx: Trx, orgId: string, id: string): Promise<Sto
     .where('mail.id', '=', id)
     .executeTakeFirst();
   if (row === undefined) return undefined;
-  const body = row.metadata as unknown as { html: string; text: string | null };
+  const body = row.metadata as unknown as { html: string; text: string | null; first_tried_at?: number };
   return {
     id: row.id,
     status: row.status,
@@ -139,7 +141,18 @@ export async function loadMail(trx: Trx, orgId: string, id: string): Promise<Sto
     relatedType: row.related_object_type as NewMail['relatedType'],
     relatedId: row.related_object_id ?? row.id,
     suppressed: Boolean(row.suppressed),
+    firstTriedAt: body.first_tried_at ?? null,
   };
+}
+
+/** Notes, before a mail is first handed to the provider, when that is. @param realNow epoch ms. */
+export async function noteFirstTry(trx: Trx, orgId: string, id: string, realNow: number): Promise<void> {
+  await trx
+    .updateTable('soundcloud_email_logs')
+    .set({ metadata: sql`jsonb_build_object('first_tried_at', ${realNow}::bigint) || metadata` })
+    .where('org_id', '=', orgId)
+    .where('id', '=', id)
+    .execute();
 }
 
 /** The provider took the mail: log row, mail event and the object's list of message ids, in one transaction. @param at business ms. */

@@ -1,5 +1,5 @@
 /** All failure types an activity may throw, as one union: retry policies and callers match on them. */
-export const FINAL_FAILURES = ['not_found', 'rejected_by_provider', 'unauthorized_at_provider'] as const;
+export const FINAL_FAILURES = ['not_found', 'rejected_by_provider', 'too_late_to_repeat'] as const;
 
 export type FailureType =
   | (typeof FINAL_FAILURES)[number]
