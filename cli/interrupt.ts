@@ -27,9 +27,9 @@ export async function untilInterrupted(run: InterruptibleRun): Promise<void> {
     if (!signal.aborted) {
       run.report('Stopping … (again to hurry)');
       interrupted.abort();
-    } else {
+    } else if (stack) {
       run.report('Hurrying.');
-      void stack?.stop({ hurry: true });
+      void stack.stop({ hurry: true });
     }
   };
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

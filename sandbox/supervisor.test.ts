@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { diaryOf, steadyPrograms } from '../test/support/steady-stack.js';
 import { openDataFolder } from './data-folder.js';
 import { REPOSITORY } from './node-program.js';
@@ -17,6 +17,9 @@ import {
   type StackOptions,
   startStack,
 } from './supervisor.js';
+
+// Each test starts whole servers, on a machine that may be busy.
+vi.setConfig({ testTimeout: 180_000 });
 
 const NAMES = ['postgres', 'temporal', 'sandbox', 'worker', 'api'] as const;
 
@@ -116,7 +119,7 @@ describe('the stack', () => {
       const before = stack.service(name).pid;
       stack.service(name).crash();
       await expect
-        .poll(() => told, { timeout: 30_000 })
+        .poll(() => told, { timeout: 60_000 })
         .toContainEqual({ kind: 'trouble', message: `${name} runs again` });
       expect(stack.service(name).pid).not.toBe(before);
     }
@@ -139,6 +142,20 @@ describe('the stack', () => {
     }
   });
 
+  test('stops at once when it is told to hurry', async () => {
+    const [sandbox, worker, api] = steadyPrograms(folder);
+    if (!sandbox || !worker || !api) throw new Error('three programs');
+    const patient = { ...worker, graceMs: 600_000, args: () => ['worker', '0', '', 'deaf'] };
+    const stack = await start({ programs: [sandbox, patient, api] });
+    const stopping = stack.stop();
+    await expect.poll(() => stack.service('api').pid).toBeUndefined();
+    expect(stack.service('worker').pid).toBeDefined();
+    await stack.stop({ hurry: true });
+    await stopping;
+    expect(running()).toEqual([]);
+    expect(await freePorts()).not.toContain(false);
+  });
+
   test('whose program does not start says why and leaves nothing running', async () => {
     const [sandbox, worker, api] = steadyPrograms(folder);
     if (!sandbox || !worker || !api) throw new Error('three programs');
@@ -154,7 +171,7 @@ describe('the stack', () => {
 describe('a supervisor that was killed', () => {
   test('leaves orphans that the next start adopts (servers) or replaces (programs)', async () => {
     const killed = startSupervisor();
-    await expect.poll(killed.output, { timeout: 60_000 }).toContain('the stack is up');
+    await expect.poll(killed.output, { timeout: 120_000 }).toContain('the stack is up');
     killed.child.kill('SIGKILL');
     await killed.ended;
     const orphans = running();
@@ -177,7 +194,7 @@ describe('a supervisor that was killed', () => {
 describe('Ctrl-C', () => {
   test('stops a running stack in order', async () => {
     const run = startSupervisor();
-    await expect.poll(run.output, { timeout: 60_000 }).toContain('the stack is up');
+    await expect.poll(run.output, { timeout: 120_000 }).toContain('the stack is up');
     const before = running();
     process.kill(-(run.child.pid ?? 0), 'SIGINT');
     expect(await run.ended).toBe(0);
@@ -191,7 +208,7 @@ describe('Ctrl-C', () => {
     async (step) => {
       const run = startSupervisor();
       await expect
-        .poll(run.output, { timeout: 60_000, interval: 5 })
+        .poll(run.output, { timeout: 120_000, interval: 5 })
         .toContain(JSON.stringify({ kind: 'step', step }));
       process.kill(-(run.child.pid ?? 0), 'SIGINT');
       expect(await run.ended).toBe(0);

@@ -68,7 +68,7 @@ async function obtain(cache: string, tried: string[], report: Report, signal?: A
     label: 'building the Temporal server',
     report,
     cwd: cache,
-    env: { ...process.env, GOBIN: fresh, GOFLAGS: '', CGO_ENABLED: '0' },
+    env: { ...process.env, GOBIN: fresh, GOFLAGS: '' },
     timeoutMs: BUILD_MS,
     signal,
   });

@@ -2,6 +2,7 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { tryLock } from '../../sandbox/folder-lock.js';
 import { removePostgres } from '../../sandbox/postgres.js';
 import {
   findRecorded,
@@ -35,6 +36,9 @@ export async function sweepDisposableFolders(): Promise<void> {
     const ownerFile = path.join(folder, OWNER);
     if (!existsSync(ownerFile)) continue;
     const owner = readRecord(ownerFile);
-    if (owner && !isSameProcess(owner)) await removeDisposableFolder(folder);
+    if (!owner || isSameProcess(owner)) continue;
+    // Another run may be clearing it at this moment.
+    const claim = tryLock(path.join(folder, 'sweep.lock'), 'sweep');
+    if ('lock' in claim) await removeDisposableFolder(folder);
   }
 }
