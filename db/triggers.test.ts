@@ -109,6 +109,31 @@ describe('a submission by a member', () => {
     });
   });
 
+  it('has its canonical address and names of bearable length, also past the API', async () => {
+    const { memberId, userId } = await memberWithLogin();
+    const track = newTrack();
+    for (const url of [
+      'TBD',
+      `${track}?utm=1`,
+      track.toUpperCase(),
+      `${track}/`,
+      `${track}\nx`,
+      'https://x.test/a/b',
+    ]) {
+      await expect(
+        asUser(userId, (db) => submit(db, memberId, url)),
+        url,
+      ).rejects.toMatchObject({ code: 'SPK01', message: 'track_url_malformed' });
+    }
+    const long = { org_id: org.orgId, member_id: memberId, track_url: track, track_name: 'x'.repeat(301) };
+    await expect(
+      asUser(userId, (db) => db.insertInto('soundcloud_submissions').values(long).execute()),
+    ).rejects.toMatchObject({ code: 'SPK01', message: 'rule_violated' });
+    for (const url of [`${track}/s-Ab12cd`, 'https://on.soundcloud.com/AbC12']) {
+      await expect(asUser(userId, (db) => submit(db, memberId, url))).resolves.toMatch(/^[0-9a-f-]{36}$/);
+    }
+  });
+
   it('is new also when ops could write every column', async () => {
     const { memberId } = await memberWithLogin();
     let row: Awaited<ReturnType<typeof submissionOf>> | undefined;
@@ -450,7 +475,39 @@ describe('members', () => {
   });
 });
 
+describe('a role', () => {
+  it('counts only beside a membership, for the functions of the existing database too', async () => {
+    const { userId } = await memberWithLogin();
+    const roles = () =>
+      asUser(userId, async (db) => {
+        const { rows } = await sql<{ held: boolean; all: string[] }>`
+          select public.has_role(${userId}, 'moderator') as held,
+                 array(select role::text from public.get_user_roles(${userId})) as all`.execute(db);
+        return rows[0];
+      });
+    await owner
+      .insertInto('soundcloud_user_roles')
+      .values({ org_id: org.orgId, user_id: userId, role: 'moderator' })
+      .execute();
+    expect(await roles()).toMatchObject({ held: true, all: expect.arrayContaining(['moderator']) });
+    await owner.deleteFrom('memberships').where('user_id', '=', userId).execute();
+    expect(await roles()).toEqual({ held: false, all: [] });
+  });
+});
+
 describe('settings', () => {
+  it('have a time zone that this server knows and reads as everybody does', async () => {
+    for (const timezone of ['local', 'Mars/Olympus', 'UTC+3', '+05:30', '']) {
+      const change = owner.updateTable('soundcloud_settings').set({ timezone });
+      await expect(change.where('org_id', '=', org.orgId).execute(), timezone).rejects.toMatchObject({
+        code: 'SPK01',
+        message: 'invalid_settings',
+      });
+    }
+    const valid = owner.updateTable('soundcloud_settings').set({ timezone: 'Etc/GMT+5' });
+    await valid.where('org_id', '=', org.orgId).execute();
+  });
+
   it('have a version for each change, an event, and an audit row without the secret', async () => {
     const change = (columns: { timezone?: string; slack_webhook?: string }) =>
       owner.updateTable('soundcloud_settings').set(columns).where('org_id', '=', org.orgId).execute();

@@ -122,6 +122,9 @@ describe('dates in a zone', () => {
     expect(() => dateOf(0, 'Mars/Olympus')).toThrow(/IANA/);
     expect(() => startOfDate('2026-02-30', 'UTC')).toThrow(/YYYY-MM-DD/);
     expect(isTimezone('Europe/Berlin')).toBe(true);
-    expect(isTimezone('Mars/Olympus')).toBe(false);
+    expect(isTimezone('Etc/GMT+5')).toBe(true);
+    for (const zone of ['Mars/Olympus', 'local', 'system', 'default', 'UTC+3', 'utc-5:30', '+05:30', '']) {
+      expect(isTimezone(zone), zone).toBe(false);
+    }
   });
 });

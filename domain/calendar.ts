@@ -5,7 +5,7 @@
  * With a day of 86,400 s business time is real time. A compressed day exists for the demo and for tests.
  * All instants are epoch milliseconds, all dates are ISO calendar dates (`YYYY-MM-DD`) in a named zone.
  */
-import { DateTime } from 'luxon';
+import { DateTime, IANAZone } from 'luxon';
 
 /** The one immutable row of `soundcloud_clock`, as plain JSON. */
 export interface BusinessClock {
@@ -94,7 +94,8 @@ export function daysBetween(from: string, to: string): number {
 
 /** True for a zone name the runtime knows (`Europe/Berlin`, `UTC`). */
 export function isTimezone(timezone: string): boolean {
-  return DateTime.fromMillis(0, { zone: timezone }).isValid;
+  // Luxon would also take `local` and `UTC+3`; Postgres knows no `local`, and reads the sign of `UTC+3` the other way.
+  return /^[a-z]/i.test(timezone) && IANAZone.isValidZone(timezone);
 }
 
 function zoned(instantMs: number, timezone: string): DateTime {

@@ -189,11 +189,14 @@ function restProblems(settings: OrgSettings): SettingsProblem[] {
     });
   }
   const unrepost: unknown = settings.unrepost_after_hours;
-  if (unrepost !== null && !(Number.isSafeInteger(unrepost) && Number(unrepost) >= 1)) {
+  if (
+    unrepost !== null &&
+    !(Number.isInteger(unrepost) && Number(unrepost) >= 1 && Number(unrepost) <= YEAR_HOURS)
+  ) {
     problems.push({
       path: 'unrepost_after_hours',
       code: 'number_out_of_range',
-      message: 'Set unrepost_after_hours to a whole number of at least 1, or to null for never.',
+      message: `Set unrepost_after_hours to a whole number from 1 to ${YEAR_HOURS}, or to null for never.`,
     });
   }
   for (const path of ['slack_enabled', 'auto_schedule'] as const) {

@@ -78,6 +78,12 @@ describe('thresholdProblems', () => {
       'size_tier_thresholds.T4.max',
       'threshold_not_increasing',
     ],
+    [
+      'more than the database counts',
+      { T4: { min: 100_000, max: 1e15 } },
+      'size_tier_thresholds.T4',
+      'threshold_not_a_count',
+    ],
     ['a fraction', { T1: { min: 0, max: 1_000.5 } }, 'size_tier_thresholds.T1', 'threshold_not_a_count'],
     [
       'a text',
@@ -104,6 +110,7 @@ describe('tierPolicyProblems', () => {
   it.each<[string, Partial<TierPolicy>, string]>([
     ['a cap below the grant', { T3: { monthly_grant: 3, cap: 2 } }, 'cap_below_grant'],
     ['a cap nothing fits into', { T1: { monthly_grant: 0, cap: 0 } }, 'cap_too_small'],
+    ['more than the database counts', { T1: { monthly_grant: 1, cap: 1e12 } }, 'tier_credits_not_a_count'],
     ['a negative grant', { T1: { monthly_grant: -1, cap: 3 } }, 'tier_credits_not_a_count'],
     ['a missing tier', { T4: undefined as unknown as TierPolicy['T4'] }, 'tier_credits_not_a_count'],
   ])('finds %s', (_name, change, code) => {

@@ -153,6 +153,9 @@ export function capFor(policyCap: number, balance: number, held: number): number
   return Math.max(policyCap, balance + held);
 }
 
+/** The database counts followers and credits in 32 bits. */
+const MAX_COUNT = 2_147_483_647;
+
 function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_COUNT;
 }

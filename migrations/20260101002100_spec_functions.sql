@@ -1,5 +1,6 @@
 -- The functions of the existing database, under their names. They answer within the caller's reach only: policies use
--- the org-scoped helpers of schema private, since a role or a member of one org says nothing about another.
+-- the org-scoped helpers of schema private, since a role or a member of one org says nothing about another. A role
+-- counts only beside a membership.
 
 -- Whether the caller may be told about people of an org: its ops, the worker and API scoped to it, service_role, owner.
 -- app.org_id, where set, narrows everybody to that org.
@@ -40,6 +41,7 @@ set search_path = ''
 as $$
   select exists (
     select from public.soundcloud_user_roles r
+    join public.memberships m on m.org_id = r.org_id and m.user_id = r.user_id
     where r.user_id = _user_id
       and r.role = _role
       and (_user_id = auth.uid() or private.may_ask_about(r.org_id))
@@ -53,6 +55,7 @@ set search_path = ''
 as $$
   select distinct r.role
   from public.soundcloud_user_roles r
+  join public.memberships m on m.org_id = r.org_id and m.user_id = r.user_id
   where r.user_id = _user_id
     and (_user_id = auth.uid() or private.may_ask_about(r.org_id))
     and r.org_id = coalesce(private.current_org(), r.org_id)

@@ -51,6 +51,15 @@ begin
     raise exception using errcode = '42501',
       message = 'new row violates row-level security policy for table "soundcloud_submissions"';
   end if;
+  -- A client that talks to the database itself sends what the API would have made of it: without the canonical form
+  -- no duplicate is found.
+  if _by_client and new.track_url !~ '^https://(soundcloud\.com/[a-z0-9_-]{1,255}/(sets/)?[a-z0-9_-]{1,255}(/s-[A-Za-z0-9]{4,40})?|on\.soundcloud\.com/[A-Za-z0-9_-]{2,64})$' then
+    perform private.refuse('track_url_malformed',
+      'Send the canonical address: https://soundcloud.com/<artist>/<track>, in lower case, without query.');
+  end if;
+  if _by_client and greatest(length(new.artist_name), length(new.track_name), length(new.service_type)) > 300 then
+    perform private.refuse('rule_violated', 'Names have at most 300 characters.');
+  end if;
   if _by_client then
     _blank.id := new.id;
     _blank.org_id := new.org_id;
@@ -262,6 +271,18 @@ language plpgsql
 set search_path = ''
 as $$
 begin
+  -- A name that only others know would stop every submission of the org. In `UTC+3` our sign and theirs are opposite.
+  if new.timezone is distinct from old.timezone then
+    begin
+      perform pg_catalog.now() at time zone new.timezone;
+      if new.timezone ~ '^[^/]*[+:-]' or new.timezone !~ '^[A-Za-z]' then
+        raise invalid_parameter_value;
+      end if;
+    exception when invalid_parameter_value then
+      perform private.refuse('invalid_settings',
+        'The database knows no such time zone. Use an IANA name such as Europe/Berlin or UTC.');
+    end;
+  end if;
   new.version := old.version + 1;
   return new;
 end;
