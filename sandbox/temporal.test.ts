@@ -16,7 +16,9 @@ beforeEach(() => {
 
 afterEach(async () => {
   vi.unstubAllEnvs();
-  await findRecorded(path.join(folder, 'process.json'))?.stop('SIGKILL', 5_000);
+  for (const where of [folder, path.join(folder, 'a'), path.join(folder, 'b')]) {
+    await findRecorded(path.join(where, 'process.json'))?.stop('SIGKILL', 5_000);
+  }
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -68,14 +70,10 @@ describe('the embedded Temporal server', () => {
     const servers = await Promise.all(
       folders.map((each) => startTemporal({ folder: each, persistent: false, port })),
     );
-    try {
-      expect(new Set(servers.map((server) => server.port)).size).toBe(2);
-      // Each address belongs to the server that says so.
-      await startWorkflow(servers[0]?.address ?? '');
-      await expect(workflowStatus(servers[1]?.address ?? '')).rejects.toThrow(/not found/);
-    } finally {
-      await Promise.all(servers.map((server) => server.stop()));
-    }
+    expect(new Set(servers.map((server) => server.port)).size).toBe(2);
+    // Each address belongs to the server that says so.
+    await startWorkflow(servers[0]?.address ?? '');
+    await expect(workflowStatus(servers[1]?.address ?? '')).rejects.toThrow(/not found/);
   });
 
   test('knows our search attributes and shows its web page', async () => {
