@@ -84,8 +84,10 @@ export function keptReport(options: {
   orgId: string;
   folder: string;
   tokens: readonly { who: string; token: string | null }[];
+  /** A track that the member may submit. */
+  trackUrl: string;
 }): string {
-  const { addresses, orgId, folder, tokens } = options;
+  const { addresses, orgId, folder, tokens, trackUrl } = options;
   return [
     'Everything keeps running. Ctrl-C stops it; `spark start --data` goes on with it:',
     ...addressLines(addresses),
@@ -99,7 +101,7 @@ export function keptReport(options: {
     'For example, a new submission by that member:',
     `  curl -X POST ${addresses.apiUrl}/v1/submissions -H "Authorization: Bearer $TOKEN" \\`,
     `    -H 'Idempotency-Key: try-1' -H 'Content-Type: application/json' \\`,
-    `    -d '{"track_url":"https://soundcloud.com/paper-meridian/undertow"}'`,
+    `    -d '{"track_url":"${trackUrl}"}'`,
     '',
   ].join('\n');
 }

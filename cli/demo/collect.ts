@@ -3,7 +3,7 @@ import type { Client } from '@temporalio/client';
 import { type Db, withOrg } from '../../db/client.js';
 import { ledgerViolations } from '../../db/ledger-invariants.js';
 import { loadSettings } from '../../db/settings.js';
-import { type BusinessClock, toBusiness } from '../../domain/calendar.js';
+import { type BusinessClock, compression, toBusiness } from '../../domain/calendar.js';
 import type { SandboxAdmin } from '../../sandbox/admin-client.js';
 import { submissionReviewId } from '../../workflows/submission-review/contract.js';
 import { type ListedRun, listRuns, workflowFact } from './collect-workflows.js';
@@ -39,6 +39,8 @@ export interface Seen {
 
 /** Real time an alarm may be late on a busy machine. */
 const TOLERANCE_REAL_MS = 5_000;
+/** Time limit of a step (startToCloseTimeout of the database and mail activities); a workflow task's is shorter. */
+const STEP_LIMIT_REAL_MS = 30_000;
 
 export async function collectFacts(sources: Sources, story: StoryRecord, seen: Seen): Promise<DemoFacts> {
   const { db, orgId, clock, temporal, sandbox } = sources;
@@ -76,7 +78,7 @@ export async function collectFacts(sources: Sources, story: StoryRecord, seen: S
   const settings = await withOrg(db, orgId, (trx) => loadSettings(trx, orgId));
   return {
     now: toBusiness(clock, Date.now()),
-    toleranceMs: toBusiness(clock, TOLERANCE_REAL_MS) - toBusiness(clock, 0),
+    toleranceMs: TOLERANCE_REAL_MS * compression(clock),
     people: story.people,
     ...(await opsUsers(sources)),
     members: await memberFacts(sources),
@@ -89,6 +91,7 @@ export async function collectFacts(sources: Sources, story: StoryRecord, seen: S
     refusals: story.refusals,
     strayMails: inbox.filter((mail) => !known.has(mail.idempotency_key ?? '')).length,
     outage: story.outage,
+    recoveryMs: STEP_LIMIT_REAL_MS * compression(clock),
     killedWorker: story.killedWorker,
     workerPid: seen.workerPid,
     outbox: await outbox(sources),

@@ -121,6 +121,8 @@ export interface DemoFacts {
   strayMails: number;
   /** From the kill of the worker until the next one was ready. */
   outage: { from: number; to: number } | null;
+  /** How long a step that the killed worker had taken may go unnoticed: its time limit. */
+  recoveryMs: number;
   /** Identity (`pid@host`) of the worker that was killed, and process id of the one that runs. */
   killedWorker: string | null;
   workerPid: number | null;

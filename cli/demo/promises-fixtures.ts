@@ -49,6 +49,7 @@ export function goodFacts(): DemoFacts {
     ],
     strayMails: 0,
     outage: { from: START + 60 * HOUR_MS, to: START + 62 * HOUR_MS },
+    recoveryMs: HOUR_MS,
     killedWorker: KILLED,
     workerPid: 200,
     outbox: { unrelayed: 0, failing: 0 },

@@ -194,11 +194,13 @@ function late(
   ];
 }
 
-/** Until when something due may happen: a busy machine is a little late, a killed worker until it is back. */
-export function latest({ toleranceMs, outage }: DemoFacts, due: number): number {
-  const held =
-    outage && due + toleranceMs >= outage.from && due <= outage.to ? outage.to + 2 * toleranceMs : due;
-  return held + toleranceMs;
+/**
+ * Until when something due may happen: a busy machine is a little late. What was due around the kill waits for the next
+ * worker, and then for Temporal to give up on the killed one.
+ */
+export function latest({ toleranceMs, outage, recoveryMs }: DemoFacts, due: number): number {
+  if (!outage || due < outage.from - toleranceMs || due > outage.to + recoveryMs) return due + toleranceMs;
+  return Math.max(due, outage.to) + recoveryMs + toleranceMs;
 }
 
 function near(a: number, b: number): boolean {
