@@ -15,6 +15,7 @@ import { etagOf, requireMatch } from './etag.js';
 import { Problem } from './problems.js';
 import { defineRoute } from './route.js';
 import { atLeastOne, iso, timestamp } from './schemas.js';
+import { asLogin } from './scope.js';
 
 /** Ranges and what must fit together are rules (422, domain/settings-validation.ts); here is only the shape (400). */
 const hours = z.number();
@@ -166,7 +167,7 @@ const changeRoute = defineRoute({
     }
     const keys = Object.keys(body) as (keyof OrgSettings)[];
     const changed = Object.fromEntries(keys.map((key) => [key, wanted[key]])) as Partial<OrgSettings>;
-    await saveSettings(scope.trx, scope.orgId, changed);
+    await asLogin(scope, (trx) => saveSettings(trx, scope.orgId, changed));
     const after = await loadVersionedSettings(scope.trx, scope.orgId);
     if (after === undefined) throw new Problem('not_found');
     await audit(context, scope, {

@@ -191,7 +191,7 @@ describe('functions that take an org', () => {
     expect(trail.map((entry) => entry.org_id)).toEqual([orgId('here')]);
   });
 
-  it('api_audit_list and api_add_person are for admins of the org', async () => {
+  it('api_audit_list, api_add_person and api_update_settings are for admins of the org', async () => {
     for (const person of ['member', 'moderator', 'both', 'foreign', 'outsider'] as const) {
       const caller: Caller = { role: 'spark_api', scope: 'here', person };
       await expect(call(caller, `select private.api_audit_list(${here}, 10)`)).rejects.toMatchObject({
@@ -200,7 +200,74 @@ describe('functions that take an org', () => {
       await expect(
         call(caller, `select private.api_add_person(${here}, ${quoted(emailOf('outsider'))}, 'admin')`),
       ).rejects.toMatchObject({ code: '42501' });
+      await expect(
+        call(caller, `select private.api_update_settings(${here}, '{"watch_hours": 7}')`),
+      ).rejects.toMatchObject({ code: '42501' });
     }
+  });
+
+  it('api_update_settings changes the settings it is told to, of the own org, and nothing that is no setting', async () => {
+    const caller: Caller = { role: 'spark_api', scope: 'here', person: 'admin' };
+    const changes = {
+      tier_policy: { T1: { monthly_grant: 2, cap: 4 } },
+      slack_webhook: null,
+      version: 90,
+      org_id: orgId('there'),
+    };
+    const columns = `org_id, tier_policy, slack_webhook, watch_hours, version from soundcloud_settings`;
+    const ask = `select ${columns} order by org_id = ${here} desc`;
+    const { rows: before } = await world.owner.query(ask);
+    const after = await call(
+      caller,
+      `select private.api_update_settings(${here}, ${quoted(JSON.stringify(changes))});
+       set local role none; ${ask}`,
+    );
+    expect(after).toEqual([
+      {
+        ...before[0],
+        tier_policy: changes.tier_policy,
+        slack_webhook: null,
+        version: String(Number(before[0].version) + 1),
+      },
+      before[1],
+    ]);
+  });
+
+  it('api_update_settings writes every setting there is', async () => {
+    const { rows } = await world.owner.query<{ missing: string }>(`
+      select a.attname as missing
+      from pg_attribute a
+      join pg_proc p on p.oid = 'private.api_update_settings'::regproc
+      where a.attrelid = 'public.soundcloud_settings'::regclass and a.attnum > 0 and not a.attisdropped
+        and a.attname not in ('id', 'org_id', 'version', 'created_at', 'updated_at')
+        and strpos(p.prosrc, format(' %1$s = _new.%1$s', a.attname)) = 0`);
+    expect(rows).toEqual([]);
+  });
+
+  it('an admin writes past the API only what no rule across fields is about', async () => {
+    const caller: Caller = { role: 'authenticated', scope: 'here', person: 'admin' };
+    for (const change of [
+      `tier_policy = '{}'`,
+      `size_tier_thresholds = '{}'`,
+      `adjacency_matrix = '{}'`,
+      `review = '{}'`,
+      `pacing = '{}'`,
+      `queue_hours = '{}'`,
+      `campaign_defaults = '{}'`,
+      `slack_webhook = 'http://169.254.169.254/latest'`,
+      `version = 1`,
+    ]) {
+      await expect(
+        call(caller, `update soundcloud_settings set ${change} where org_id = ${here}`),
+        change,
+      ).rejects.toMatchObject({ code: '42501' });
+    }
+    await expect(
+      call(
+        caller,
+        `update soundcloud_settings set watch_hours = 5 where org_id = ${here} returning watch_hours`,
+      ),
+    ).resolves.toEqual([{ watch_hours: 5 }]);
   });
 });
 
