@@ -79,7 +79,7 @@ export async function startWorker(config: Config, log: Logger): Promise<RunningW
     Worker.create({
       ...common,
       taskQueue,
-      ...(await workflowCode()),
+      ...(await workflowCode(config)),
       activities: activities.database,
       maxConcurrentActivityTaskExecutions: 40,
     }),
@@ -152,8 +152,10 @@ async function createProviders(config: Config, db: Db) {
 }
 
 /** A bundle built beforehand where there is one (it saves seconds at each start), else built now from the sources. */
-async function workflowCode(): Promise<{ workflowBundle: WorkflowBundleOption } | { workflowsPath: string }> {
-  const prebuilt = process.env.SPARK_WORKFLOW_BUNDLE;
+async function workflowCode(
+  config: Config,
+): Promise<{ workflowBundle: WorkflowBundleOption } | { workflowsPath: string }> {
+  const prebuilt = config.SPARK_WORKFLOW_BUNDLE;
   if (prebuilt !== undefined) return { workflowBundle: { code: await readFile(prebuilt, 'utf8') } };
   return { workflowsPath: fileURLToPath(new URL('./workflows/index.ts', import.meta.url)) };
 }

@@ -22,6 +22,8 @@ export interface ReconcilerReport {
   restarted: number;
   /** Open rows whose workflow ended well: a defect, reported to admins. */
   stranded: number;
+  /** Rows that could not be looked at this time. */
+  troubled: number;
 }
 
 interface OpenRow {
@@ -38,9 +40,19 @@ export function createReconcilerActivities({ db, starter }: { db: Db; starter: L
     async reconcile(): Promise<ReconcilerReport> {
       const rows = await openRows();
       const ended: OpenRow[] = [];
-      const report: ReconcilerReport = { checked: 0, running: 0, started: 0, restarted: 0, stranded: 0 };
+      const report: ReconcilerReport = {
+        checked: 0,
+        running: 0,
+        started: 0,
+        restarted: 0,
+        stranded: 0,
+        troubled: 0,
+      };
       for (let at = 0; at < rows.length; at += AT_ONCE) {
-        await Promise.all(rows.slice(at, at + AT_ONCE).map((row) => check(row, report, ended)));
+        const page = rows.slice(at, at + AT_ONCE);
+        const outcomes = await Promise.allSettled(page.map((row) => check(row, report, ended)));
+        // One row that cannot be looked at keeps no other from being repaired; the next run tries it again.
+        report.troubled += outcomes.filter((outcome) => outcome.status === 'rejected').length;
         heartbeat(report);
       }
       await reportStranded(ended, report);
@@ -65,7 +77,7 @@ export function createReconcilerActivities({ db, starter }: { db: Db; starter: L
         if (await starter.startAgain(row.entity_type, row.org_id, row.entity_id)) report.started += 1;
         return;
       case 'failed':
-        await starter.startAgain(row.entity_type, row.org_id, row.entity_id);
+        if (!(await starter.startAgain(row.entity_type, row.org_id, row.entity_id))) return;
         report.restarted += 1;
         await tellAdmins(
           row,
@@ -106,7 +118,8 @@ export function createReconcilerActivities({ db, starter }: { db: Db; starter: L
         message: `${workflowId} ${what}. ${next}`,
         actionUrl: `/console/${row.entity_type}s/${row.entity_id}`,
         metadata: { workflow_id: workflowId, what },
-        dedupeKey: `reconciler:${workflowId}:${what}`,
+        // Once a day: a workflow that fails again tomorrow is news.
+        dedupeKey: `reconciler:${workflowId}:${what}:${new Date().toISOString().slice(0, 10)}`,
       }),
     );
   }

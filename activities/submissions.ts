@@ -17,6 +17,7 @@ import {
   closeSubmission,
   isOpsUser,
   loadSubmission,
+  olderDuplicate,
   patchSubmission,
   recordTrackFacts,
   returnSubmissionSlot,
@@ -38,7 +39,7 @@ import { type ReviewFacts, resumeReview } from '../domain/submission-review-resu
 import { reviewWait } from '../domain/submission-review-wait.js';
 import type { Wait } from '../domain/waiting.js';
 import { notFound } from './failures.js';
-import type { TrackDescription } from './soundcloud.js';
+import type { TrackDescription, TrackFacts } from './soundcloud.js';
 import { queueSubmissionMail } from './submission-mails.js';
 import { buildForSubmission } from './targeting.js';
 
@@ -135,22 +136,39 @@ export function createSubmissionActivities({ db }: { db: Db }) {
         const genre =
           track === null ? null : classify({ ...track, subgenres: await subgenrePatterns(trx, orgId) });
         const familyKnown = submission.family !== null || genre !== null;
-        const next = recordIntake(state, { familyKnown, flagged: !familyKnown || track === null }, now);
+        const duplicate = await duplicateBehindShortLink(trx, submission, track);
+        const doubtful = !familyKnown || track === null || duplicate !== null;
+        const next = recordIntake(state, { familyKnown, flagged: doubtful }, now);
         const flagged = next.status === 'qa_flag' && state.status !== 'qa_flag';
-        await recordTrackFacts(trx, submission, { track, genre, flag: flagged ? flagReason(found) : null });
+        const reason = duplicate === null ? flagReason(found) : `duplicate_track: ${duplicate}`;
+        await recordTrackFacts(trx, submission, { track, genre, flag: flagged ? reason : null });
         await saveWait(trx, waitKey(input), reviewWait(next, now));
         const named = {
           ...submission,
           track_name: submission.track_name ?? track?.title ?? null,
           artist_name: submission.artist_name ?? track?.artistName ?? null,
         };
-        return { familyKnown, flagged: !familyKnown || track === null, label: labelOf(named) };
+        return { familyKnown, flagged: doubtful, label: labelOf(named) };
       });
     },
 
     /** SoundCloud does not answer: the wait shows it and the SLA stands still. */
-    async recordProviderPause(input: ReviewTarget & { wait: Wait | null }): Promise<void> {
-      await withOrg(db, input.orgId, (trx) => saveWait(trx, waitKey(input), input.wait));
+    async recordProviderPause(input: ReviewTarget & { wait: Wait | null; now: number }): Promise<void> {
+      await withOrg(db, input.orgId, async (trx) => {
+        await saveWait(trx, waitKey(input), input.wait);
+        await notify(trx, {
+          orgId: input.orgId,
+          audience: { kind: 'ops' },
+          type: 'warning',
+          title: 'SoundCloud does not answer',
+          message:
+            'New submissions cannot be read; their decision clocks stand still. You may decide meanwhile: an approval then names the genre family.',
+          actionUrl: '/console/inbox',
+          metadata: { provider: 'soundcloud' },
+          // One message a day, however many reviews wait.
+          dedupeKey: `soundcloud-away:${new Date(input.now).toISOString().slice(0, 10)}`,
+        });
+      });
     },
 
     /** One transition: columns, event, mail, notifications, wait and the command's outcome, or nothing of it. */
@@ -354,6 +372,17 @@ function factsOf(submission: SubmissionRow): ReviewFacts {
     ownerId: submission.owner_id,
     familyKnown: submission.family !== null,
   };
+}
+
+/** What a short link stands for shows only now, so the check for duplicates at submission could not know it. */
+async function duplicateBehindShortLink(
+  trx: Trx,
+  submission: SubmissionRow,
+  track: TrackFacts | null,
+): Promise<string | null> {
+  if (track === null || track.url === submission.track_url) return null;
+  const { review } = await loadSettings(trx, submission.org_id);
+  return olderDuplicate(trx, submission, track.url, review.duplicate_days);
 }
 
 function flagReason(found: TrackDescription): string {

@@ -34,6 +34,13 @@ export async function buildForSubmission(
     supportDate,
     timezone,
     reliabilityDays: pacing.reliability_days,
+    historyDays: Math.max(
+      pacing.reliability_days,
+      pacing.track_cooldown_days,
+      pacing.artist_cooldown_days,
+      pacing.pair_cooldown_days,
+      pacing.rest_days,
+    ),
   });
   const proposal = buildProposal({
     track,

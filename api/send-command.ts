@@ -135,6 +135,7 @@ function startOperation(taskQueue: string, lifecycle: LifecycleStart) {
     workflowId: lifecycle.workflowId,
     taskQueue,
     args: lifecycle.args,
+    typedSearchAttributes: lifecycle.typedSearchAttributes,
     workflowIdConflictPolicy: 'USE_EXISTING',
     workflowIdReusePolicy: 'REJECT_DUPLICATE',
     staticSummary: lifecycle.summary,

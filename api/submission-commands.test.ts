@@ -155,6 +155,21 @@ describe('with a worker', () => {
     expect(await audits(id)).toEqual(['submission.decide applied']);
   });
 
+  it('that closed the submission is answered as applied to a caller who lost the answer and asks again', async () => {
+    const { path } = await submit();
+    await eventually('ops are waited for', async () => (await api.call('GET', path)).body.wait !== null);
+    const request = { body: { action: 'reject', reason: REASON }, key: randomUUID() };
+    expect((await api.call('POST', `${path}/decide`, request)).status).toBe(200);
+    await eventually('the end', async () => (await api.call('GET', path)).body.closed_at !== null);
+    // As after an answer that was never stored: the process died, or the caller got a 503.
+    await sql`delete from public.soundcloud_idempotency_keys where key = ${request.key}`.execute(api.db);
+    const again = await api.call('POST', `${path}/decide`, request);
+    expect([again.status, again.body.status]).toEqual([200, 'rejected']);
+    expect((await api.call('POST', `${path}/decide`, { body: request.body })).body.code).toBe(
+      'submission_closed',
+    );
+  });
+
   it('reaches a review that the relay has not started yet', async () => {
     const { rows } = await sql<{ id: string }>`
       insert into public.soundcloud_submissions (org_id, member_id, track_url, submitted_at)

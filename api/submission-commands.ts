@@ -104,6 +104,11 @@ async function run(
       }),
     );
 
+  // A command that was applied may have closed the submission; its caller, who lost the answer, gets it again.
+  const done = await inScope((scope) => asLogin(scope, (trx) => findCommand(trx, scope.orgId, id)));
+  if (done?.status === 'applied') {
+    return { status: 200, body: await inScope((scope) => submissionDetail(deps, scope, submissionId)) };
+  }
   const orgId = await requireOpen();
   const lifecycle = lifecycleOf('submission', orgId, submissionId);
   if (lifecycle === undefined) throw new Error('Submissions have no lifecycle.');

@@ -47,9 +47,9 @@ export async function startBenchStack(report: (line: string) => void): Promise<B
     url.password = password;
     return url.href;
   };
-  process.env.SPARK_WORKFLOW_BUNDLE = await workflowBundle(path.join(cacheFolder(), 'workflow-bundles'));
   const config = readConfig({
     ...systems.env,
+    SPARK_WORKFLOW_BUNDLE: await workflowBundle(path.join(cacheFolder(), 'workflow-bundles')),
     DATABASE_URL: postgres.adminUrl,
     SPARK_API_DATABASE_URL: login('spark_api'),
     SPARK_WORKER_DATABASE_URL: login('spark_worker'),

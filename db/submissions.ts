@@ -1,5 +1,6 @@
 /** What the submission review reads and writes of `soundcloud_submissions`. */
 import { type Selectable, sql, type Updateable } from 'kysely';
+import { DAY_MS } from '../domain/calendar.js';
 import type { GenreClassification } from '../domain/genre.js';
 import type { SubmissionPatch } from '../domain/submission-review.js';
 import type { Trx } from './client.js';
@@ -43,6 +44,12 @@ export async function patchSubmission(
   await trx
     .updateTable('soundcloud_submissions')
     .set(columns)
+    // Subgenres belong to a family: ops who name another one have not named any.
+    .$if(patch.family !== undefined, (query) =>
+      query.set({
+        subgenres: sql<string[]>`case when family = ${patch.family} then subgenres else '{}'::text[] end`,
+      }),
+    )
     .where('org_id', '=', orgId)
     .where('id', '=', id)
     .execute();
@@ -128,4 +135,30 @@ async function orgUser(trx: Trx, orgId: string, userId: string | null): Promise<
     .where(sql`user_id::text`, '=', userId)
     .executeTakeFirst();
   return row?.user_id ?? null;
+}
+
+/**
+ * The newest other submission of the same member and track that stands, within the days in which it counts as a
+ * duplicate; null when there is none. A short link shows only when it is resolved which track it was.
+ */
+export async function olderDuplicate(
+  trx: Trx,
+  submission: SubmissionRow,
+  trackUrl: string,
+  duplicateDays: number,
+): Promise<string | null> {
+  if (submission.member_id === null) return null;
+  const row = await trx
+    .selectFrom('soundcloud_submissions')
+    .select('id')
+    .where('org_id', '=', submission.org_id)
+    .where('member_id', '=', submission.member_id)
+    .where('track_url', '=', trackUrl)
+    .where('id', '!=', submission.id)
+    .where('submitted_at', '<=', submission.submitted_at)
+    .where('submitted_at', '>', new Date(submission.submitted_at.getTime() - duplicateDays * DAY_MS))
+    .where('status', '!=', 'rejected')
+    .orderBy('submitted_at', 'desc')
+    .executeTakeFirst();
+  return row?.id ?? null;
 }

@@ -107,6 +107,7 @@ async function candidate(memberId: string, supportDate = '2026-05-11'): Promise<
       supportDate,
       timezone: 'UTC',
       reliabilityDays: 90,
+      historyDays: 90,
     }),
   );
   const found = all.filter((row) => row.member_id === memberId);
@@ -236,6 +237,7 @@ describe('a candidate', () => {
         supportDate: '2026-05-11',
         timezone: 'UTC',
         reliabilityDays: 90,
+        historyDays: 90,
       }),
     );
     expect(all.map((row) => row.member_id).sort()).toEqual([artist, supporter].sort());

@@ -1,5 +1,6 @@
 /** Loads the facts the target builder judges by, in a few set-based queries whatever the number of supporters. */
 import { sql } from 'kysely';
+import { DAY_MS } from '../domain/calendar.js';
 import { handleKey } from '../domain/targeting-exclusions.js';
 import type { TargetCandidate, TargetTrack } from '../domain/targeting-types.js';
 import type { Trx } from './client.js';
@@ -18,6 +19,8 @@ export interface CandidateQuestion {
   supportDate: string;
   timezone: string;
   reliabilityDays: number;
+  /** Days of history that any rule looks at; what is older is not read. */
+  historyDays: number;
 }
 
 interface CandidateRow {
@@ -45,14 +48,15 @@ interface CandidateRow {
 /** Every member of the org with a wallet, as a candidate. Skipped and failed reposts are no reposts and start no cool-down. */
 export async function loadCandidates(trx: Trx, question: CandidateQuestion): Promise<TargetCandidate[]> {
   const { orgId, trackUrl, artistHandles, memberId, supportDate, timezone } = question;
-  const reliableSince = new Date(question.now - question.reliabilityDays * 86_400_000);
+  const historySince = new Date(question.now - question.historyDays * DAY_MS);
+  const reliableSince = new Date(question.now - question.reliabilityDays * DAY_MS);
   const { rows } = await sql<CandidateRow>`
     with duty as (
       select a.supporter_id as member_id, s.member_id as artist_id, s.track_url, a.status,
-        coalesce(a.slot_at, a.created_at) as at
+        a.slot_at as at
       from public.soundcloud_queue_assignments a
       join public.soundcloud_submissions s on s.org_id = a.org_id and s.id = a.submission_id
-      where a.org_id = ${orgId}
+      where a.org_id = ${orgId} and a.slot_at >= ${historySince}
       union all
       select account.member_id, null, campaign.track_url,
         case item.status when 'completed' then 'completed' when 'failed' then 'failed'
@@ -62,6 +66,7 @@ export async function loadCandidates(trx: Trx, question: CandidateQuestion): Pro
       join public.soundcloud_member_accounts account on account.org_id = item.org_id and account.id = item.member_account_id
       join public.soundcloud_campaigns campaign on campaign.org_id = item.org_id and campaign.id = item.parent_id
       where item.org_id = ${orgId} and item.parent_type = 'campaign'
+        and coalesce(item.completed_at, item.scheduled_at) >= ${historySince}
     ), history as (
       select member_id,
         max(at) filter (where stands and track_url = ${trackUrl}) as last_same_track_at,

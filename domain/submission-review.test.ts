@@ -219,13 +219,14 @@ describe('the promise', () => {
       next: { stage: 'closed' },
     });
   });
-  it('is acted on once, not at each repetition', () => {
+  it('is made up for at the next alarm when the first was not followed by a verdict', () => {
     const twice = raiseAlarm(
       breached({ onBreach: 'approve' }),
       { kind: 'breach', at: 2 * DAY_MS },
       2 * DAY_MS,
     ).next;
-    expect(decideOnBreach(twice, 2 * DAY_MS)).toBeNull();
+    expect(decideOnBreach(twice, 2 * DAY_MS)?.next.status).toBe('approved');
+    expect(decideOnBreach(begin({ onBreach: 'approve' }), DAY_MS)).toBeNull();
   });
 });
 

@@ -354,6 +354,11 @@ export function recordIntake(
   };
 }
 
+/** Whether an alarm tells of the promise itself: it is raised even when a command waits beside it. */
+export function isSlaAlarm(alarm: ReviewAlarm): boolean {
+  return alarm.kind === 'warning' || alarm.kind === 'breach';
+}
+
 export type ReviewAlarm = {
   kind:
     | 'warning'
@@ -461,11 +466,12 @@ function breach(state: ReviewState): Transition {
 }
 
 /**
- * What the org's breach policy decides after the first breach, once the breach itself is on record; null to wait on.
+ * What the org's breach policy decides once a breach is on record, at the first one or, should that have been lost or
+ * impossible, at a repetition; null to wait on.
  * An approval without a known genre family is impossible, so `approve` then waits for a person like `escalate`.
  */
 export function decideOnBreach(state: ReviewState, now: number): Transition | null {
-  if (state.stage !== 'decision' || state.sla.breaches !== 1) return null;
+  if (state.stage !== 'decision' || state.sla.breaches < 1) return null;
   if (state.policy.onBreach === 'approve' && state.familyKnown) {
     return approve(
       state,

@@ -1,4 +1,6 @@
 /** Which workflow belongs to which row: the one table the relay, the reconciler and the API start lifecycles from. */
+import { TypedSearchAttributes } from '@temporalio/common';
+import { searchAttributes } from '../workflows/shared/search-attributes.js';
 import {
   SUBMISSION_REVIEW_TYPE,
   type SubmissionReviewInput,
@@ -9,6 +11,8 @@ export interface LifecycleStart {
   workflowType: string;
   workflowId: string;
   args: [SubmissionReviewInput];
+  /** What the Temporal UI finds it by. */
+  typedSearchAttributes: TypedSearchAttributes;
   /** One line for the Temporal UI; ids only. */
   summary: string;
   /** Markdown for the Temporal UI. */
@@ -21,6 +25,10 @@ const submissionReview: Build = (orgId, submissionId) => ({
   workflowType: SUBMISSION_REVIEW_TYPE,
   workflowId: submissionReviewId(orgId, submissionId),
   args: [{ orgId, submissionId }],
+  typedSearchAttributes: new TypedSearchAttributes([
+    { key: searchAttributes.orgId, value: orgId },
+    { key: searchAttributes.entityId, value: submissionId },
+  ]),
   summary: `Review of submission ${submissionId}`,
   details: [
     'Answers a submission within the promised time.',

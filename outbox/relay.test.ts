@@ -43,10 +43,10 @@ const waiting = async () =>
 /** A starter whose server refuses or is away for some rows. */
 const failingFor = (fails: (entityId: string) => boolean): Starter => ({
   ...starter,
-  start: (lifecycle, orgId, entityId) =>
-    fails(entityId)
+  start: (lifecycle) =>
+    fails(lifecycle.args[0].submissionId)
       ? Promise.reject(new Error('the server said no'))
-      : starter.start(lifecycle, orgId, entityId),
+      : starter.start(lifecycle),
 });
 
 describe('the relay', () => {
@@ -73,15 +73,14 @@ describe('the relay', () => {
     expect(await starter.inspect(bad.workflowId)).toBe('running');
   });
 
-  it('leaves everything as it was when nothing can be handed over', async () => {
+  it('leaves everything as it was while the server is away', async () => {
     const submission = await world.submit();
-    await expect(
-      relayPage(
-        worker,
-        failingFor(() => true),
-        log,
-      ),
-    ).rejects.toBeInstanceOf(RelayStalled);
+    const away = Object.assign(new Error('14 UNAVAILABLE'), { code: 14 });
+    const noServer: Starter = {
+      ...starter,
+      start: () => Promise.reject(new Error('Failed to start the workflow', { cause: away })),
+    };
+    await expect(relayPage(worker, noServer, log)).rejects.toBeInstanceOf(RelayStalled);
     const rows = (await waiting()).filter((row) => row.entity_id === submission.id);
     expect(rows).toEqual([expect.objectContaining({ relay_attempts: 0, relay_error: null })]);
   });
@@ -102,9 +101,9 @@ describe('the relay', () => {
     const started: string[] = [];
     const counting: Starter = {
       ...starter,
-      start: (lifecycle, orgId, entityId) => {
-        started.push(entityId);
-        return starter.start(lifecycle, orgId, entityId);
+      start: (lifecycle) => {
+        started.push(lifecycle.args[0].submissionId);
+        return starter.start(lifecycle);
       },
     };
     await Promise.all(

@@ -124,6 +124,8 @@ export async function relayPage(db: Db, starter: Starter, log: Logger): Promise<
     const done = events
       .filter((_, index) => outcomes[index]?.status === 'fulfilled')
       .map((event) => event.id);
+    const failures = outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason);
+    if (done.length === 0 && failures.every(isAway)) throw new RelayStalled(messageOf(failures[0]));
     await markDone(trx, done);
     for (const [index, outcome] of outcomes.entries()) {
       const event = events[index];
@@ -134,19 +136,26 @@ export async function relayPage(db: Db, starter: Starter, log: Logger): Promise<
       );
       await sql`select private.relay_failed(${event.id}, ${messageOf(outcome.reason)})`.execute(trx);
     }
-    if (done.length === 0) throw new RelayStalled(messageOf((outcomes[0] as PromiseRejectedResult).reason));
     return events.length;
   });
 }
 
-/** A whole page failed: most likely Temporal is away. Thrown so that the page is left untouched and tried later. */
+/** Temporal is away: thrown so that the page is left untouched and tried later. */
 export class RelayStalled extends Error {
   override readonly name = 'RelayStalled';
 }
 
+/** gRPC codes of a server that is not there or does not answer: DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, INTERNAL, UNAVAILABLE. */
+const AWAY_CODES: readonly unknown[] = [4, 8, 13, 14];
+
+function isAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return ('code' in error && AWAY_CODES.includes(error.code)) || isAway(error.cause);
+}
+
 async function handOver(event: OutboxEvent, starter: Starter): Promise<void> {
   const lifecycle = lifecycleStartedBy(event.type, event.org_id, event.entity_id);
-  if (lifecycle !== undefined) await starter.start(lifecycle, event.org_id, event.entity_id);
+  if (lifecycle !== undefined) await starter.start(lifecycle);
 }
 
 async function markDone(trx: Trx, ids: string[]): Promise<void> {

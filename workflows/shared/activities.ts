@@ -26,6 +26,24 @@ export function databaseActivities() {
 }
 
 /**
+ * The target proposal reads the whole network and may take a while; it advises and must not hold a review up, so it is
+ * given up after some minutes and built later.
+ */
+export function proposalActivities() {
+  return proxyActivities<Pick<Activities, 'buildSubmissionProposal'>>({
+    startToCloseTimeout: '2 minutes',
+    scheduleToCloseTimeout: '3 minutes',
+    retry: {
+      initialInterval: '1 second',
+      backoffCoefficient: 2,
+      maximumInterval: '30 seconds',
+      nonRetryableErrorTypes: final,
+    },
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  });
+}
+
+/**
  * Reads from SoundCloud: harmless to repeat, but the lifecycle must learn soon that the provider is down (it pauses the
  * SLA), so only a few tries; the workflow comes back on a durable timer.
  */
@@ -68,6 +86,7 @@ export function slackActivities() {
   return proxyActivities<Pick<Activities, 'postToSlack'>>({
     taskQueue: `${workflowInfo().taskQueue}-webhooks`,
     startToCloseTimeout: '20 seconds',
+    scheduleToCloseTimeout: '5 minutes',
     retry: {
       initialInterval: '2 seconds',
       backoffCoefficient: 3,

@@ -67,9 +67,8 @@ export function createCourier(orgId: string, about: string, owed: readonly strin
   async function post(notice: SlackNotice) {
     slackTours += 1;
     try {
-      await scope.run(() =>
-        postToSlack.executeWithOptions({ summary: notice.title }, [{ orgId, ...notice }]),
-      );
+      // Not in the tours' scope: a message under way ends by itself within minutes, so a new run waits for it.
+      await postToSlack.executeWithOptions({ summary: notice.title }, [{ orgId, ...notice }]);
     } catch (error) {
       if (!isCancellation(error)) log.warn('slack message not delivered', { reason: messageOf(error) });
     } finally {

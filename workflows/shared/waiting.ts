@@ -18,6 +18,8 @@ export interface Waiting {
    * @param about what the lifecycle is about, as the reader knows it: "Artist – Title".
    */
   announce(wait: Wait, about: string): void;
+  /** Nothing is waited for any more; only what is owed outside is still handed over. */
+  conclude(status: string, about: string): void;
   /**
    * Waits until `ready()` or until a business instant.
    * @returns true when `ready()` holds, false when the instant was reached first.
@@ -48,6 +50,16 @@ export function createWaiting(clock: BusinessClock, timezone: string): Waiting {
       if (news.length > 0) upsertSearchAttributes(news.map(([, fact]) => fact));
       shown = comparable;
       setCurrentDetails(describe(wait, clock, timezone, about));
+    },
+    conclude(status, about) {
+      upsertSearchAttributes([
+        { key: searchAttributes.stage, value: 'closed' },
+        { key: searchAttributes.waitingOn, value: null },
+        { key: searchAttributes.dueAt, value: null },
+      ]);
+      setCurrentDetails(
+        `**${about}**\n\nClosed: ${status}. What is owed outside is still handed over.\n\n&nbsp;`,
+      );
     },
     async until(ready, at, summary) {
       if (at === null) {

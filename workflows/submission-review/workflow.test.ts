@@ -1,9 +1,10 @@
 /** The review against the time-skipping server: days pass in seconds. Few workflows a test, one server for the file. */
 import { randomUUID } from 'node:crypto';
-import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HOUR_MS } from '../../domain/calendar.js';
 import { eventually, reviewFacts } from '../../test/support/review-facts.js';
+import { startTimeSkipping } from '../../test/support/time-skipping.js';
 import {
   createWorld,
   type Submission,
@@ -19,9 +20,7 @@ let world: World;
 let facts: ReturnType<typeof reviewFacts>;
 
 beforeAll(async () => {
-  env = await TestWorkflowEnvironment.createTimeSkipping({
-    server: { executable: { type: 'existing-path', path: inject('timeSkippingExecutable') } },
-  });
+  env = await startTimeSkipping();
   world = await createWorld({ temporalAddress: env.address, now: () => env.currentTimeMs() });
   facts = reviewFacts(world);
   await world.startWorker();
@@ -252,6 +251,24 @@ describe('a command', () => {
   });
 });
 
+describe('a short link', () => {
+  it('that turns out to be a track the member submitted already is flagged with the older one', async () => {
+    const { submission: older } = await underReview();
+    const target = new URL(older.trackUrl).pathname;
+    await world.sandbox.admin.addShortLink('again', `https://soundcloud.com${target}`);
+    const submission = await world.submit({
+      member: older.member,
+      trackUrl: 'https://on.soundcloud.com/again',
+    });
+    await eventually('the flag', async () => (await facts.row(submission)).status === 'qa_flag');
+    expect(await facts.row(submission)).toMatchObject({
+      track_url: older.trackUrl,
+      qa_reason: `duplicate_track: ${older.id}`,
+      family: 'Electronic',
+    });
+  });
+});
+
 describe('SoundCloud away', () => {
   it('pauses the SLA, is asked again, and the review goes on with what was left', async () => {
     await world.sandbox.admin.addFault('soundcloud', { kind: 'status', status: 503 });
@@ -259,6 +276,12 @@ describe('SoundCloud away', () => {
     const submission = await world.submit();
     await eventually('the pause', async () => (await facts.wait(submission))?.waiting_on === 'provider');
     expect(await facts.wait(submission)).toMatchObject({ paused: true, breached: false });
+    const told = await world.db
+      .selectFrom('soundcloud_notifications')
+      .select('user_id')
+      .where('title', '=', 'SoundCloud does not answer')
+      .execute();
+    expect(told.map((row) => row.user_id).sort()).toEqual([world.adminId, world.moderatorId].sort());
     await setting({ decision_sla_hours: 24 });
     await env.sleep('5 hours');
     expect((await stateOf(submission))?.sla).toMatchObject({ warned: false, breaches: 0 });

@@ -8,11 +8,13 @@ import {
   condition,
   continueAsNew,
   isCancellation,
+  log,
   setHandler,
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { TrackDescription } from '../../activities/soundcloud.js';
+import { HOUR_MS } from '../../domain/calendar.js';
 import {
   readSubmissionCommand,
   type SubmissionCommand,
@@ -22,6 +24,7 @@ import {
   applyCommand,
   checkCommand,
   decideOnBreach,
+  isSlaAlarm,
   nextAlarm,
   pauseForProvider,
   type ReviewAlarm,
@@ -31,7 +34,7 @@ import {
   type Transition,
 } from '../../domain/submission-review.js';
 import { reviewWait } from '../../domain/submission-review-wait.js';
-import { databaseActivities, soundCloudActivities } from '../shared/activities.js';
+import { databaseActivities, proposalActivities, soundCloudActivities } from '../shared/activities.js';
 import { receiveCommands } from '../shared/commands.js';
 import { createCourier } from '../shared/courier.js';
 import { waitForLeave } from '../shared/request-leave.js';
@@ -43,6 +46,9 @@ import {
   type SubmissionReviewView,
   submissionReviewState,
 } from './contract.js';
+
+/** Business time after which a proposal that could not be built is tried again. */
+const PROPOSAL_RETRY_MS = HOUR_MS;
 
 /** The lifecycle of one submission; its id is built by `submissionReviewId`. Safe to start twice: a closed row ends it at once. */
 export async function submissionReviewWorkflow(input: SubmissionReviewInput): Promise<void> {
@@ -96,6 +102,7 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
 
   // 5. Everything said and sent: close the row.
   settled = true;
+  waiting.conclude(review.status, label);
   await courier.done();
   await db.closeReview.executeWithOptions({ summary: label }, [{ ...target, now: waiting.now() }]);
   await refuseTheRest(review.status);
@@ -106,6 +113,8 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
 
   async function untilSomethingHappens() {
     const alarm = nextAlarm(review);
+    // A promise that is broken stays broken: a command that waits beside a due alarm does not hide it.
+    if (alarm !== null && isSlaAlarm(alarm) && alarm.at <= waiting.now()) return ring(alarm);
     settled = true;
     const acted = await waiting.until(
       // A long wait with much going on beside it, such as mails that find no leave, fills the history too.
@@ -190,7 +199,7 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
     if (found === null) {
       setReview(pauseForProvider(review, waiting.now()));
       await db.recordProviderPause.executeWithOptions({ summary: label }, [
-        { ...target, wait: reviewWait(review, waiting.now()) },
+        { ...target, wait: reviewWait(review, waiting.now()), now: waiting.now() },
       ]);
       return;
     }
@@ -218,13 +227,21 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
     }
   }
 
+  /** A proposal that cannot be built is tried again later; withdrawing must stay possible meanwhile. */
   async function buildProposal() {
     const now = waiting.now();
-    const built = await db.buildSubmissionProposal.executeWithOptions({ summary: `targets: ${label}` }, [
-      { ...target, stepId: nextStepId(), now },
-    ]);
-    setReview({ ...review, proposalExpiresAt: built.expiresAt });
-    courier.mail(built.mails, `approved: ${label}`);
+    const { buildSubmissionProposal } = proposalActivities();
+    try {
+      const built = await buildSubmissionProposal.executeWithOptions({ summary: `targets: ${label}` }, [
+        { ...target, stepId: nextStepId(), now },
+      ]);
+      setReview({ ...review, proposalExpiresAt: built.expiresAt });
+      courier.mail(built.mails, `approved: ${label}`);
+    } catch (error) {
+      if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+      log.error('the target proposal could not be built; it is tried again', { reason: String(error.cause) });
+      setReview({ ...review, proposalExpiresAt: waiting.now() + PROPOSAL_RETRY_MS });
+    }
   }
 
   /** Starts the next run with what this one knows; put off while a command is under way. */
