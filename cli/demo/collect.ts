@@ -53,9 +53,13 @@ export async function collectFacts(sources: Sources, story: StoryRecord, seen: S
     .where('org_id', '=', orgId)
     .orderBy('submitted_at')
     .execute();
-  const arrivedByLog = new Map<string, number>();
-  for (const { idempotency_key: key } of inbox)
-    arrivedByLog.set(key ?? '', (arrivedByLog.get(key ?? '') ?? 0) + 1);
+  const written = await db
+    .selectFrom('soundcloud_email_logs')
+    .select(['id', 'recipient_email', 'subject'])
+    .where('org_id', '=', orgId)
+    .orderBy('created_at')
+    .execute();
+  const { arrivedByLog, strayMails } = arrivals(written, inbox);
   const reviews = await Promise.all(
     submissions.map(({ id, track_name: title, track_url: url }) =>
       reviewFacts(sources, id, {
@@ -69,12 +73,6 @@ export async function collectFacts(sources: Sources, story: StoryRecord, seen: S
     ),
   );
   const ids = new Set(submissions.map(({ id }) => submissionReviewId(orgId, id)));
-  const logIds = await db
-    .selectFrom('soundcloud_email_logs')
-    .select('id')
-    .where('org_id', '=', orgId)
-    .execute();
-  const known = new Set(logIds.map((row) => row.id));
   const settings = await withOrg(db, orgId, (trx) => loadSettings(trx, orgId));
   return {
     now: toBusiness(clock, Date.now()),
@@ -89,7 +87,7 @@ export async function collectFacts(sources: Sources, story: StoryRecord, seen: S
     accepted: story.accepted.size,
     strayWorkflows: [...new Set(runs.map((run) => run.workflowId))].filter((id) => !ids.has(id)),
     refusals: story.refusals,
-    strayMails: inbox.filter((mail) => !known.has(mail.idempotency_key ?? '')).length,
+    strayMails,
     outage: story.outage,
     recoveryMs: STEP_LIMIT_REAL_MS * compression(clock),
     killedWorker: story.killedWorker,
@@ -208,6 +206,36 @@ async function reviewFacts(
     seenWaits,
     workflow: await workflowFact(temporal, workflowId, runs),
   };
+}
+
+/**
+ * Which mail of ours arrived how often, told apart as the recipient does: by address and subject. Of several alike each
+ * row gets one, the last one all that are too many.
+ */
+function arrivals(
+  written: readonly { id: string; recipient_email: string; subject: string | null }[],
+  inbox: readonly { to: readonly string[]; subject: string }[],
+): { arrivedByLog: Map<string, number>; strayMails: number } {
+  const waiting = new Map<string, number>();
+  for (const { to, subject } of inbox) {
+    const key = `${to.join()} ${subject}`;
+    waiting.set(key, (waiting.get(key) ?? 0) + 1);
+  }
+  const arrivedByLog = new Map<string, number>();
+  const lastOfKey = new Map<string, string>();
+  for (const { id, recipient_email: to, subject } of written) {
+    const key = `${to} ${subject}`;
+    const left = waiting.get(key) ?? 0;
+    arrivedByLog.set(id, Math.min(1, left));
+    waiting.set(key, Math.max(0, left - 1));
+    lastOfKey.set(key, id);
+  }
+  for (const [key, id] of lastOfKey) {
+    arrivedByLog.set(id, (arrivedByLog.get(id) ?? 0) + (waiting.get(key) ?? 0));
+    waiting.delete(key);
+  }
+  const strayMails = [...waiting.values()].reduce((sum, count) => sum + count, 0);
+  return { arrivedByLog, strayMails };
 }
 
 /** A row of `soundcloud_waits` as the facts hold it. */
