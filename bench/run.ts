@@ -3,8 +3,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { Bench } from './result.js';
 import { review } from './review.js';
+import { rlsRead } from './rls-read.js';
 
-const BENCHES: readonly Bench[] = [review];
+const BENCHES: readonly Bench[] = [review, rlsRead];
 const RESULTS = new URL('./results/', import.meta.url);
 
 const { positionals, values } = parseArgs({
