@@ -3,23 +3,28 @@
  * Source: the public API's OpenAPI document of 2026-07 (providers.md).
  */
 import { z } from 'zod';
+import { storable } from '../../domain/storable-text.js';
 import type { ResolvedResource, SoundCloudTrack, SoundCloudUser } from './port.js';
+
+/** What people wrote, and addresses made of it: characters that nothing of ours can store are replaced here, once. */
+const text = z.string().overwrite(storable);
+const someText = z.string().min(1).overwrite(storable);
 
 const count = z.number().int().nonnegative().nullish();
 
 const userReference = z.object({
-  urn: z.string().min(1),
-  username: z.string(),
-  permalink: z.string().min(1),
+  urn: someText,
+  username: text,
+  permalink: someText,
 });
 
 const listened = z.object({
-  urn: z.string().min(1),
-  title: z.string(),
-  permalink_url: z.string().min(1),
+  urn: someText,
+  title: text,
+  permalink_url: someText,
   user: userReference,
-  genre: z.string().nullish(),
-  tag_list: z.string().nullish(),
+  genre: text.nullish(),
+  tag_list: text.nullish(),
   access: z.enum(['playable', 'preview', 'blocked']).nullish(),
   reveal_stats: z.boolean().nullish(),
 });
@@ -35,7 +40,7 @@ const track = listened.extend({
 const playlist = listened.extend({ likes_count: count, repost_count: count });
 
 const user = userReference.extend({
-  permalink_url: z.string().min(1),
+  permalink_url: someText,
   followers_count: z.number().int().nonnegative(),
 });
 

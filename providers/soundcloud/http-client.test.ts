@@ -193,6 +193,34 @@ describe('reading', () => {
   });
 });
 
+test('text that no store of ours takes is made storable while it is read', async () => {
+  const row = {
+    kind: 'track',
+    urn: 'soundcloud:tracks:77',
+    title: 'Under\0tow',
+    permalink_url: trackUrl,
+    user: { urn: 'soundcloud:users:7', username: 'Paper \uD83D Foxes', permalink: 'paper\0foxes' },
+    genre: 'Dub\uDFB5step',
+    tag_list: 'night "heavy\0 bass" 🎵',
+  };
+  await sandbox.admin.addFault('soundcloud', {
+    kind: 'status',
+    status: 200,
+    path: '/resolve',
+    body: row,
+    count: 1,
+  });
+  expect(await client().resolve(trackUrl)).toMatchObject({
+    kind: 'track',
+    track: {
+      title: 'Under\uFFFDtow',
+      artist: { name: 'Paper \uFFFD Foxes', handle: 'paper\uFFFDfoxes' },
+      genre: 'Dub\uFFFDstep',
+      tags: ['night', 'heavy\uFFFD bass', '🎵'],
+    },
+  });
+});
+
 describe('short links', () => {
   test('a living one gives the long URL; nothing is asked of the long URL itself', async () => {
     const before = await sandbox.admin.requests('soundcloud', '/resolve');
