@@ -26,7 +26,7 @@ describe('members', () => {
       as: world.moderator,
       body: {
         name: 'Night Harbor',
-        emails: ['Booking@Harbor.test', 'booking@harbor.test'],
+        emails: [' Booking@Harbor.test\n', 'booking@harbor.test'],
         soundcloud_handle: '@Night-Harbor',
       },
     });

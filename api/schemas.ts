@@ -37,8 +37,8 @@ export const handle = z
   .regex(/^@?[a-z0-9_.-]{1,255}$/u, 'must be a handle: letters, digits, dots, dashes and underscores')
   .transform((text) => text.replace(/^@/u, ''));
 
-/** E-mail addresses are compared in lower case everywhere. */
-export const email = z.email().max(320).trim().toLowerCase();
+/** E-mail addresses are compared in lower case everywhere. Written so, then looked at: a pasted space is no mistake. */
+export const email = z.string().trim().toLowerCase().max(320).check(z.email());
 
 /** Query parameter `true` or `false`. */
 export const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
