@@ -20,6 +20,8 @@ export interface AppDeps {
   /** Base address of the Temporal UI, for links to workflows. */
   temporalUiUrl: string;
   rateLimits: RateLimits;
+  /** Origins an org's Slack webhook may have besides Slack's own. */
+  extraSlackOrigins: readonly string[];
   /** How long a command may wait for its worker before it is sent as a signal. */
   commandTimeoutMs: number;
   /** Tells of new notifications; the streams listen to it. */

@@ -237,9 +237,24 @@ describe('settings', () => {
     expect((await world.call('GET', '/v1/settings')).headers.get('etag')).toBe(tag);
   });
 
+  it('take no Slack webhook elsewhere than at Slack, or at the origin the operator allowed', async () => {
+    const hook = 'http://127.0.0.1:4010/services/T0/B0/secret';
+    const patch = async (slack_webhook: string | null) => {
+      const tag = (await world.call('GET', '/v1/settings')).headers.get('etag') ?? '';
+      return world.call('PATCH', '/v1/settings', { body: { slack_webhook }, headers: { 'If-Match': tag } });
+    };
+    const refused = await patch(hook);
+    expect([refused.status, refused.body.code]).toEqual([422, 'invalid_settings']);
+    expect(refused.body.errors.map(({ pointer }) => pointer)).toEqual(['/slack_webhook']);
+    await world.restart({ SLACK_WEBHOOK_ORIGIN: 'http://127.0.0.1:4010/' });
+    expect((await patch(hook)).status).toBe(200);
+    expect((await patch(null)).status).toBe(200);
+    await world.restart({});
+  });
+
   it('keep the Slack address out of the audit trail', async () => {
     const read = await world.call('GET', '/v1/settings');
-    const slack_webhook = 'https://hooks.slack.test/services/very/secret/path';
+    const slack_webhook = 'https://hooks.slack.com/services/very/secret/path';
     const changed = await world.call('PATCH', '/v1/settings', {
       body: { slack_webhook, slack_enabled: true },
       headers: { 'If-Match': read.headers.get('etag') ?? '' },

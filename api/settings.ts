@@ -156,7 +156,7 @@ const changeRoute = defineRoute({
     if (current === undefined) throw new Problem('not_found');
     requireMatch(request.get('if-match'), etagOf(current.version));
     const wanted = merge(current.settings, body);
-    const problems = settingsProblems(wanted);
+    const problems = settingsProblems(wanted, { extraSlackOrigins: context.deps.extraSlackOrigins });
     if (problems.length > 0) {
       const errors = problems.map(({ path, message }) => ({
         in: 'body' as const,

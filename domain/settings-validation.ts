@@ -75,8 +75,16 @@ const TIMES_OF_DAY = [
   'campaign_defaults.digest_at',
 ];
 
+/** Origins of Slack's incoming webhooks; what anybody else's address gets posted would leave the network, or reach into it. */
+export const SLACK_ORIGINS: readonly string[] = ['https://hooks.slack.com', 'https://hooks.slack-gov.com'];
+
+export interface SettingsRules {
+  /** Origins a webhook may have besides Slack's own, as the operator configured them. */
+  extraSlackOrigins?: readonly string[];
+}
+
 /** Everything that is wrong with complete settings, in a fixed order. Empty = valid. */
-export function settingsProblems(settings: OrgSettings): SettingsProblem[] {
+export function settingsProblems(settings: OrgSettings, rules: SettingsRules = {}): SettingsProblem[] {
   return [
     ...NUMBER_RULES.flatMap((rule) => numberProblem(settings, rule)),
     ...TIMES_OF_DAY.flatMap((path) => timeProblem(settings, path)),
@@ -89,6 +97,7 @@ export function settingsProblems(settings: OrgSettings): SettingsProblem[] {
     ...pacingProblems(settings),
     ...queueProblems(settings),
     ...restProblems(settings),
+    ...slackProblems(settings, rules.extraSlackOrigins ?? []),
   ];
 }
 
@@ -204,19 +213,24 @@ function restProblems(settings: OrgSettings): SettingsProblem[] {
       problems.push({ path, code: 'not_a_choice', message: `Set ${path} to true or false.` });
     }
   }
+  return problems;
+}
+
+function slackProblems(settings: OrgSettings, extraOrigins: readonly string[]): SettingsProblem[] {
+  const problems: SettingsProblem[] = [];
+  const path = 'slack_webhook';
   const hook: unknown = settings.slack_webhook;
-  if (hook !== null && !(typeof hook === 'string' && /^https?:\/\/[^\s/]+\/\S+$/.test(hook))) {
-    problems.push({
-      path: 'slack_webhook',
-      code: 'not_a_url',
-      message: 'Set slack_webhook to the URL of an incoming webhook, or to null.',
-    });
-  } else if (settings.slack_enabled === true && hook === null) {
-    problems.push({
-      path: 'slack_webhook',
-      code: 'slack_without_webhook',
-      message: 'Set slack_webhook before Slack is enabled.',
-    });
+  if (hook === null) {
+    if (settings.slack_enabled === true) {
+      const message = 'Set slack_webhook before Slack is enabled.';
+      problems.push({ path, code: 'slack_without_webhook', message });
+    }
+  } else if (!(typeof hook === 'string' && /^https?:\/\/[^\s/]+\/\S+$/.test(hook) && URL.canParse(hook))) {
+    const message = 'Set slack_webhook to the URL of an incoming webhook, or to null.';
+    problems.push({ path, code: 'not_a_url', message });
+  } else if (![...SLACK_ORIGINS, ...extraOrigins].includes(new URL(hook).origin)) {
+    const message = `Set slack_webhook to an address that starts with ${SLACK_ORIGINS[0]}/, or to null.`;
+    problems.push({ path, code: 'not_slack', message });
   }
   if (typeof settings.slack_channel !== 'string' || !/^[#@]\S{1,79}$/u.test(settings.slack_channel)) {
     problems.push({

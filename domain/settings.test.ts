@@ -63,7 +63,7 @@ describe('settingsProblems', () => {
 
   it.each<[string, PartialSettings]>([
     ['another zone', { timezone: 'America/New_York' }],
-    ['Slack with its webhook', { slack_enabled: true, slack_webhook: 'https://hooks.example.com/T/B/x' }],
+    ['Slack with its webhook', { slack_enabled: true, slack_webhook: 'https://hooks.slack.com/T/B/x' }],
     ['no reminders', { review: { live_link_reminder_hours: [] } }],
     ['a planned un-repost', { unrepost_after_hours: 72 }],
     ['a fee of two decimals', { fee_percent: 12.25 }],
@@ -201,6 +201,23 @@ describe('settingsProblems', () => {
     const problems = settingsProblems(withDefaults(change));
     expect(problems.map((p) => [p.path, p.code])).toEqual([[path, code]]);
     expect(problems[0]?.message).toMatch(/\.$/);
+  });
+
+  it('takes a webhook of Slack or of an origin the operator named, and no other', () => {
+    const problemsOf = (slack_webhook: string, ...extraSlackOrigins: string[]) =>
+      settingsProblems(withDefaults({ slack_webhook }), { extraSlackOrigins }).map((p) => p.code);
+    expect(problemsOf('https://hooks.slack-gov.com/services/T/B/x')).toEqual([]);
+    expect(problemsOf('http://127.0.0.1:4010/services/T/B/x', 'http://127.0.0.1:4010')).toEqual([]);
+    for (const hook of [
+      'http://hooks.slack.com/services/T/B/x',
+      'https://hooks.slack.com:8443/services/T/B/x',
+      'https://hooks.slack.com.example.com/services/T/B/x',
+      'https://hooks.slack.com@example.com/services/T/B/x',
+      'http://169.254.169.254/latest/meta-data',
+      'http://127.0.0.1:4011/services/T/B/x',
+    ])
+      expect(problemsOf(hook, 'http://127.0.0.1:4010'), hook).toEqual(['not_slack']);
+    expect(problemsOf('https://[/services')).toEqual(['not_a_url']);
   });
 
   it('never throws, whatever the settings are made of', () => {

@@ -1,5 +1,6 @@
 /** Messages to a Slack channel through an incoming webhook of the org's settings. */
 import type { Dispatcher } from 'undici';
+import { SLACK_ORIGINS } from '../../domain/settings-validation.js';
 import { failureOfAnswer, providerFailure } from '../http/failures.js';
 import { createGuardedFetch, timeoutsWithin } from '../http/guarded-fetch.js';
 import type { SlackMessage, SlackPort } from './port.js';
@@ -15,7 +16,6 @@ export interface SlackClientOptions {
   timeoutMs?: number;
 }
 
-const SLACK_ORIGINS = ['https://hooks.slack.com', 'https://hooks.slack-gov.com'];
 const OPERATION = 'post a message';
 
 export function createSlackClient(options: SlackClientOptions = {}): SlackPort {
