@@ -23,6 +23,8 @@ export function createApp(deps: AppDeps): Express {
   app.enable('case sensitive routing');
   app.enable('strict routing');
   app.set('query parser', 'simple');
+  // Whom nobody vouches for could otherwise name a new address with each guess.
+  app.set('trust proxy', deps.trustedProxies);
   const metrics = createMetrics(deps.database);
   const failedSignIns = limitFailedSignIns(deps.rateLimits);
 

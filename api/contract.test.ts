@@ -208,4 +208,21 @@ describe('limits', () => {
       await small.remove();
     }
   });
+
+  it('counts failed sign-ins by the forwarded address only where the proxy is trusted', async () => {
+    const small = await createApiWorld({ rateLimits: { perCaller: 100, failedSignIns: 1 } });
+    const guess = async (address: string) =>
+      (await small.call('GET', '/v1/roles', { as: 'guess', headers: { 'X-Forwarded-For': address } })).status;
+    try {
+      expect([await guess('203.0.113.1'), await guess('203.0.113.2')]).toEqual([401, 429]);
+      for (const TRUSTED_PROXIES of ['1', '127.0.0.0/8, ::1']) {
+        await small.restart({ TRUSTED_PROXIES });
+        expect([await guess('203.0.113.1'), await guess('203.0.113.2')]).toEqual([401, 401]);
+        // What stands before the address the proxy saw is the caller's own invention.
+        expect(await guess('198.51.100.7, 203.0.113.1')).toBe(429);
+      }
+    } finally {
+      await small.remove();
+    }
+  });
 });

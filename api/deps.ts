@@ -1,6 +1,7 @@
 /** What the API is built from; server.ts composes it, tests compose their own. */
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
+import type { TrustedProxies } from '../config/trusted-proxies.js';
 import type { Db } from '../db/client.js';
 import type { BusinessNow } from './clock.js';
 import type { RateLimits } from './middleware/rate-limit.js';
@@ -20,6 +21,8 @@ export interface AppDeps {
   /** Base address of the Temporal UI, for links to workflows. */
   temporalUiUrl: string;
   rateLimits: RateLimits;
+  /** Proxies that are believed about the address a request came from. */
+  trustedProxies: TrustedProxies;
   /** Origins an org's Slack webhook may have besides Slack's own. */
   extraSlackOrigins: readonly string[];
   /** How long a command may wait for its worker before it is sent as a signal. */

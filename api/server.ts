@@ -64,6 +64,7 @@ export async function startApi(config: Config, log: Logger, options: ApiOptions 
     taskQueue: config.SPARK_TASK_QUEUE,
     temporalUiUrl: config.TEMPORAL_UI_URL,
     rateLimits: options.rateLimits ?? DEFAULT_RATE_LIMITS,
+    trustedProxies: config.TRUSTED_PROXIES,
     extraSlackOrigins:
       config.SLACK_WEBHOOK_ORIGIN === undefined ? [] : [new URL(config.SLACK_WEBHOOK_ORIGIN).origin],
     commandTimeoutMs: options.commandTimeoutMs ?? COMMAND_TIMEOUT_MS,

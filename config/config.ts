@@ -1,5 +1,6 @@
 /** All configuration comes from the environment and is checked once, here. */
 import { z } from 'zod';
+import { trustedProxies } from './trusted-proxies.js';
 
 const url = z.url();
 
@@ -20,6 +21,8 @@ const configSchema = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: z.coerce.number().int().min(0).max(65_535).default(8080),
   PUBLIC_URL: url.optional(),
+  /** Proxies in front of the API whose X-Forwarded-For is believed: how many, or their networks. */
+  TRUSTED_PROXIES: trustedProxies.default(0),
   /** HS256 secret of Supabase, or of `spark keys login`. */
   JWT_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
   JWKS_URL: url.optional(),
