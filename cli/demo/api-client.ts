@@ -57,7 +57,7 @@ export class ApiClient {
   async send(method: string, path: string, body?: unknown, options: SendOptions = {}): Promise<ApiAnswer> {
     const key = options.key === undefined ? randomUUID() : options.key;
     const content = options.raw ?? (body === undefined ? undefined : JSON.stringify(body));
-    const response = await fetch(`${this.#url}${path}`, {
+    const response = await this.#fetch(path, {
       method,
       headers: {
         'x-org-id': this.#orgId,
@@ -81,6 +81,18 @@ export class ApiClient {
       etag: response.headers.get('etag'),
       retryAfterMs: Number(response.headers.get('retry-after') ?? '1') * 1_000,
     };
+  }
+
+  async #fetch(path: string, request: RequestInit): Promise<Response> {
+    try {
+      return await fetch(`${this.#url}${path}`, request);
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      const reason = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+      throw new InVainError(
+        `The API does not answer ${request.method} ${path} (${reason instanceof Error ? reason.message : reason}). Look at its log.`,
+      );
+    }
   }
 
   /** Sends a request that must succeed. @returns the body. @throws InVainError naming the refusal. */

@@ -6,6 +6,7 @@ import { loadSettings } from '../../db/settings.js';
 import { type BusinessClock, compression, toBusiness } from '../../domain/calendar.js';
 import type { SandboxAdmin } from '../../sandbox/admin-client.js';
 import { submissionReviewId } from '../../workflows/submission-review/contract.js';
+import { arrivals } from './arrivals.js';
 import { type ListedRun, listRuns, workflowFact } from './collect-workflows.js';
 import type { DemoFacts, ReviewFacts, SeenWait } from './facts.js';
 import type { PlannedReview } from './plan.js';
@@ -206,36 +207,6 @@ async function reviewFacts(
     seenWaits,
     workflow: await workflowFact(temporal, workflowId, runs),
   };
-}
-
-/**
- * Which mail of ours arrived how often, told apart as the recipient does: by address and subject. Of several alike each
- * row gets one, the last one all that are too many.
- */
-function arrivals(
-  written: readonly { id: string; recipient_email: string; subject: string | null }[],
-  inbox: readonly { to: readonly string[]; subject: string }[],
-): { arrivedByLog: Map<string, number>; strayMails: number } {
-  const waiting = new Map<string, number>();
-  for (const { to, subject } of inbox) {
-    const key = `${to.join()} ${subject}`;
-    waiting.set(key, (waiting.get(key) ?? 0) + 1);
-  }
-  const arrivedByLog = new Map<string, number>();
-  const lastOfKey = new Map<string, string>();
-  for (const { id, recipient_email: to, subject } of written) {
-    const key = `${to} ${subject}`;
-    const left = waiting.get(key) ?? 0;
-    arrivedByLog.set(id, Math.min(1, left));
-    waiting.set(key, Math.max(0, left - 1));
-    lastOfKey.set(key, id);
-  }
-  for (const [key, id] of lastOfKey) {
-    arrivedByLog.set(id, (arrivedByLog.get(id) ?? 0) + (waiting.get(key) ?? 0));
-    waiting.delete(key);
-  }
-  const strayMails = [...waiting.values()].reduce((sum, count) => sum + count, 0);
-  return { arrivedByLog, strayMails };
 }
 
 /** A row of `soundcloud_waits` as the facts hold it. */

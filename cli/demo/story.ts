@@ -1,13 +1,9 @@
 /** The story the demo tells: three business days of one org, in order. */
-import { demoTracks } from '../../sandbox/soundcloud/catalogue.js';
-import { submissionReviewId, submissionSignals } from '../../workflows/submission-review/contract.js';
 import { refusedDecision, sendBadRequests } from './bad-requests.js';
-import { until } from './patience.js';
 import { NAMED_FAMILY } from './plan.js';
 import type { Stage } from './stage.js';
+import { comeToRest, decideBySignal, publish, reviewBreached, reviewsWait } from './story-steps.js';
 import { killWorkerInTheMiddle } from './worker-kill.js';
-
-const HINT = 'Look at its review in the Temporal UI and at the log of the worker.';
 
 export async function tellStory(stage: Stage): Promise<void> {
   await firstDay(stage);
@@ -113,7 +109,7 @@ async function firstDay(stage: Stage): Promise<void> {
 }
 
 async function firstNight(stage: Stage): Promise<void> {
-  const { timeline, sources } = stage;
+  const { timeline } = stage;
   timeline.chapter(
     'Night: two submissions come close to their deadline',
     'Ops are warned at 75 % (18 h): the owner where there is one, else all. Ninety Floors is left lying on purpose.',
@@ -126,20 +122,8 @@ async function firstNight(stage: Stage): Promise<void> {
     { action: 'approve' },
     'Moderator approves Corner Store Tapes, 4 h before its deadline.',
   );
-  const { id } = stage.submitted('Ninety Floors');
-  await until(
-    'the review of Ninety Floors raises the alarm',
-    async () => {
-      const row = await sources.db
-        .selectFrom('soundcloud_waits')
-        .select('breached')
-        .where('org_id', '=', sources.orgId)
-        .where('entity_id', '=', id)
-        .executeTakeFirst();
-      return row?.breached;
-    },
-    { signal: stage.signal, hint: HINT },
-  );
+  await stage.at(2, 0);
+  await reviewBreached(stage, 'Ninety Floors');
 }
 
 async function secondDay(stage: Stage): Promise<void> {
@@ -229,105 +213,5 @@ async function thirdDay(stage: Stage): Promise<void> {
     'decide',
     { action: 'approve', family: NAMED_FAMILY },
     `Moderator approves Rain on a Tin Roof as ${NAMED_FAMILY}: nothing in it names a genre.`,
-  );
-}
-
-/** Everything that is under way comes to its end: mails sent, targets built, closed reviews gone. */
-async function comeToRest({ sources, signal, timeline }: Stage): Promise<void> {
-  timeline.chapter(
-    'Coming to rest',
-    'Mails that the killed worker left behind are sent; the rest of the reviews wait for their queue.',
-  );
-  const { db, orgId } = sources;
-  await until(
-    'all mails are sent, all rejected reviews closed, all approved tracks have targets',
-    async () => {
-      const mails = await db
-        .selectFrom('soundcloud_email_logs')
-        .select('id')
-        .where('org_id', '=', orgId)
-        .where('status', '=', 'pending')
-        .execute();
-      const rows = await db
-        .selectFrom('soundcloud_submissions as submission')
-        .select((select) => [
-          'submission.status',
-          'submission.closed_at',
-          select
-            .exists(
-              select
-                .selectFrom('soundcloud_target_proposals as proposal')
-                .select('proposal.id')
-                .whereRef('proposal.parent_id', '=', 'submission.id'),
-            )
-            .as('built'),
-        ])
-        .where('submission.org_id', '=', orgId)
-        .execute();
-      const resting = rows.every((row) =>
-        row.status === 'approved' ? Boolean(row.built) : row.status === 'rejected' && row.closed_at !== null,
-      );
-      return mails.length === 0 && resting;
-    },
-    {
-      signal,
-      withinMs: 90_000,
-      hint: 'Look at the reviews in the Temporal UI and at the log of the worker.',
-    },
-  );
-}
-
-/** The artist makes a private track public on SoundCloud. @returns its public address. */
-async function publish({ sources, timeline }: Stage, track: string): Promise<string> {
-  const found = demoTracks().find(({ title }) => title === track);
-  if (!found) throw new Error(`The catalogue has no track ${track}.`);
-  const { expected: _expected, ...input } = found;
-  const [published] = await sources.sandbox.addTracks([{ ...input, secretToken: null }]);
-  if (!published) throw new Error(`${track} could not be published.`);
-  timeline.say('act', `${track} is made public on SoundCloud.`);
-  return published.url;
-}
-
-/** Waits until reviews have read their track and wait for ops. */
-async function reviewsWait(stage: Stage, tracks: readonly string[]): Promise<void> {
-  const { sources, signal } = stage;
-  const ids = tracks.map((track) => stage.submitted(track).id);
-  await until(
-    `the reviews of ${tracks.join(', ')} wait for ops`,
-    async () => {
-      const rows = await sources.db
-        .selectFrom('soundcloud_waits as wait')
-        .innerJoin('soundcloud_submissions as submission', 'submission.id', 'wait.entity_id')
-        .select('wait.entity_id')
-        .where('wait.org_id', '=', sources.orgId)
-        .where('wait.entity_id', 'in', ids)
-        .where('wait.waiting_on', '=', 'ops')
-        .where('submission.track_urn', 'is not', null)
-        .execute();
-      return rows.length === ids.length;
-    },
-    { signal, hint: HINT },
-  );
-}
-
-/** As the Temporal UI or CLI would send it; there is no answer, so the row is looked at. */
-async function decideBySignal(stage: Stage, track: string): Promise<void> {
-  const { sources, signal, timeline, network } = stage;
-  const { id } = stage.submitted(track);
-  timeline.say('act', `Moderator approves ${track} by a Signal to its workflow, as from the Temporal UI.`);
-  const handle = sources.temporal.workflow.getHandle(submissionReviewId(sources.orgId, id));
-  await handle.signal(submissionSignals.decide, { by: network.people.moderator, action: 'approve' });
-  await until(
-    `the Signal to ${track} is applied`,
-    async () => {
-      const row = await sources.db
-        .selectFrom('soundcloud_submissions')
-        .select('status')
-        .where('org_id', '=', sources.orgId)
-        .where('id', '=', id)
-        .executeTakeFirst();
-      return row?.status === 'approved';
-    },
-    { signal, hint: HINT },
   );
 }
