@@ -39,6 +39,7 @@ import { type ReviewFacts, resumeReview } from '../domain/submission-review-resu
 import { reviewWait } from '../domain/submission-review-wait.js';
 import type { Wait } from '../domain/waiting.js';
 import { notFound } from './failures.js';
+import { withLifesign } from './lifesign.js';
 import type { TrackDescription, TrackFacts } from './soundcloud.js';
 import { queueSubmissionMail } from './submission-mails.js';
 import { buildForSubmission } from './targeting.js';
@@ -219,7 +220,7 @@ export function createSubmissionActivities({ db }: { db: Db }) {
       input: ReviewTarget & { stepId: string; now: number },
     ): Promise<{ proposalId: string; expiresAt: number; mails: string[] }> {
       const { orgId, submissionId, workflowId, now } = input;
-      return withOrg(db, orgId, async (trx) => {
+      const build = async (trx: Trx) => {
         const step = { orgId, stepId: input.stepId, workflowId, taker: taker(), name: 'build_proposal' };
         const { result } = await takeStep(trx, step, async () => {
           const submission = await lockSubmission(trx, orgId, submissionId);
@@ -249,7 +250,8 @@ export function createSubmissionActivities({ db }: { db: Db }) {
           return { proposalId, expiresAt, mails: mail === null ? [] : [mail] };
         });
         return result;
-      });
+      };
+      return withLifesign(() => withOrg(db, orgId, build));
     },
 
     /** The review's last transaction: the row is terminal, nothing waits any more. */

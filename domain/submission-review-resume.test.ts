@@ -1,14 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { DAY_MS, HOUR_MS } from './calendar.js';
 import type { SubmissionCommand } from './submission-commands.js';
-import {
-  applyCommand,
-  beginReview,
-  nextAlarm,
-  type ReviewPolicy,
-  type ReviewState,
-  raiseAlarm,
-} from './submission-review.js';
+import { applyCommand, beginReview, type ReviewPolicy, type ReviewState } from './submission-review.js';
+import { nextAlarm, raiseAlarm } from './submission-review-alarms.js';
 import { type PastStep, resumeReview } from './submission-review-resume.js';
 import { reviewWait } from './submission-review-wait.js';
 

@@ -7,14 +7,12 @@ import {
   applyCommand,
   beginReview,
   checkCommand,
-  decideOnBreach,
-  nextAlarm,
   pauseForProvider,
   type ReviewPolicy,
   type ReviewState,
-  raiseAlarm,
   recordIntake,
 } from './submission-review.js';
+import { decideOnBreach, nextAlarm, raiseAlarm } from './submission-review-alarms.js';
 import { reviewWait } from './submission-review-wait.js';
 
 const POLICY: ReviewPolicy = {

@@ -27,12 +27,14 @@ export function databaseActivities() {
 
 /**
  * The target proposal reads the whole network and may take a while; it advises and must not hold a review up, so it is
- * given up after some minutes and built later.
+ * given up after some minutes and built later. It heartbeats, because commands wait for it: one that died with its
+ * worker is tried again soon.
  */
 export function proposalActivities() {
   return proxyActivities<Pick<Activities, 'buildSubmissionProposal'>>({
     startToCloseTimeout: '2 minutes',
     scheduleToCloseTimeout: '3 minutes',
+    heartbeatTimeout: '15 seconds',
     retry: {
       initialInterval: '1 second',
       backoffCoefficient: 2,

@@ -23,16 +23,18 @@ import {
 import {
   applyCommand,
   checkCommand,
-  decideOnBreach,
-  isSlaAlarm,
-  nextAlarm,
   pauseForProvider,
-  type ReviewAlarm,
   type ReviewState,
-  raiseAlarm,
   recordIntake,
   type Transition,
 } from '../../domain/submission-review.js';
+import {
+  decideOnBreach,
+  isSlaAlarm,
+  nextAlarm,
+  type ReviewAlarm,
+  raiseAlarm,
+} from '../../domain/submission-review-alarms.js';
 import { reviewWait } from '../../domain/submission-review-wait.js';
 import { databaseActivities, proposalActivities, soundCloudActivities } from '../shared/activities.js';
 import { receiveCommands } from '../shared/commands.js';
