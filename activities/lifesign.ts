@@ -1,0 +1,18 @@
+/** Signs of life of long calls. */
+import { heartbeat } from '@temporalio/activity';
+
+/** Well below the heartbeat timeouts of workflows/shared/activities.ts. */
+const EVERY_MS = 4_000;
+
+/**
+ * Lets Temporal know every few seconds that a call still runs: one that died with its worker is then tried again within
+ * seconds instead of when its whole time is over.
+ */
+export async function withLifesign<T>(work: () => Promise<T>): Promise<T> {
+  const beat = setInterval(() => heartbeat(), EVERY_MS);
+  try {
+    return await work();
+  } finally {
+    clearInterval(beat);
+  }
+}
