@@ -56,6 +56,10 @@ export interface SubmissionOptions {
   title?: string;
   /** Given as it is, without a track behind it. */
   trackUrl?: string;
+  /** How long ago it was submitted, ms (default 0). */
+  agoMs?: number;
+  /** True marks its event as relayed: the test starts the review itself. */
+  unstarted?: boolean;
 }
 
 export interface Submission {
@@ -148,12 +152,21 @@ export async function createWorld(
     const member = given.member ?? (await addMember());
     counter += 1;
     const trackUrl = given.trackUrl ?? (await addTrack(member, given, counter));
-    const submittedAt = options.now === undefined ? null : new Date(await options.now());
-    const { rows } = await sql<{ id: string }>`
-      insert into public.soundcloud_submissions (org_id, member_id, track_url, submitted_at)
-      values (${orgId}, ${member.id}, ${trackUrl}, coalesce(${submittedAt}::timestamptz, private.business_now())) returning id`.execute(
-      db,
-    );
+    const now = options.now === undefined ? Date.now() : await options.now();
+    const submittedAt =
+      options.now === undefined && given.agoMs === undefined ? null : now - (given.agoMs ?? 0);
+    const rows = await db.transaction().execute(async (trx) => {
+      const { rows: inserted } = await sql<{ id: string }>`
+        insert into public.soundcloud_submissions (org_id, member_id, track_url, submitted_at)
+        values (${orgId}, ${member.id}, ${trackUrl},
+          coalesce(${submittedAt === null ? null : new Date(submittedAt)}::timestamptz, private.business_now()))
+        returning id`.execute(trx);
+      if (given.unstarted) {
+        await sql`update public.soundcloud_events set relayed_at = now()
+          where entity_id = ${inserted[0]?.id ?? null}`.execute(trx);
+      }
+      return inserted;
+    });
     const id = rows[0]?.id;
     if (id === undefined) throw new Error('the submission was not inserted');
     return { id, workflowId: submissionReviewId(orgId, id), member, trackUrl };

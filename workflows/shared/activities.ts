@@ -47,13 +47,14 @@ export function proposalActivities() {
 
 /**
  * Reads from SoundCloud: harmless to repeat, but the lifecycle must learn soon that the provider is down (it pauses the
- * SLA), so only a few tries; the workflow comes back on a durable timer.
+ * SLA), so only a few tries; the workflow comes back on a durable timer. No limit to the time until a worker takes the
+ * call, and heartbeats: a worker that is missing or dies says nothing of SoundCloud.
  */
 export function soundCloudActivities() {
   return proxyActivities<Pick<Activities, 'describeTrack'>>({
     taskQueue: `${workflowInfo().taskQueue}-soundcloud`,
-    startToCloseTimeout: '30 seconds',
-    scheduleToCloseTimeout: '2 minutes',
+    startToCloseTimeout: '90 seconds',
+    heartbeatTimeout: '15 seconds',
     retry: {
       initialInterval: '1 second',
       backoffCoefficient: 2,

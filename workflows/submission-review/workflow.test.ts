@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HOUR_MS } from '../../domain/calendar.js';
+import { lifecycleOf } from '../../outbox/lifecycles.js';
 import { eventually, reviewFacts } from '../../test/support/review-facts.js';
 import { startTimeSkipping } from '../../test/support/time-skipping.js';
 import {
@@ -290,6 +291,28 @@ describe('SoundCloud away', () => {
     await eventually('the track', async () => (await facts.row(submission)).family === 'Electronic');
     expect(await facts.wait(submission)).toMatchObject({ waiting_on: 'ops', paused: false, breached: false });
     expect(await facts.mails(submission)).toEqual(['submission_confirmation sent']);
+  });
+});
+
+describe('a worker that was away', () => {
+  it('does not let a late decision hide that the promise was broken', async () => {
+    const submission = await world.submit({ agoMs: 25 * HOUR_MS, unstarted: true });
+    const lifecycle = lifecycleOf('submission', world.orgId, submission.id);
+    if (lifecycle === undefined) throw new Error('submissions have no lifecycle');
+    // The decision waits already when the worker looks at the review for the first time.
+    const handle = await world.client.workflow.signalWithStart(lifecycle.workflowType, {
+      ...lifecycle,
+      taskQueue: world.config.SPARK_TASK_QUEUE,
+      signal: 'decide',
+      signalArgs: [{ by: world.adminId, action: 'reject', reason: REASON }],
+    });
+    await handle.result();
+    expect(await facts.events(submission)).toEqual([
+      'submission.created',
+      'submission.breached',
+      'submission.decided',
+    ]);
+    expect(await facts.row(submission)).toMatchObject({ status: 'rejected' });
   });
 });
 

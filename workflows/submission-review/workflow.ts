@@ -116,7 +116,8 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
   async function untilSomethingHappens() {
     const alarm = nextAlarm(review);
     // A promise that is broken stays broken: a command that waits beside a due alarm does not hide it.
-    if (alarm !== null && isSlaAlarm(alarm) && alarm.at <= waiting.now()) return ring(alarm);
+    const overdue = () => alarm !== null && isSlaAlarm(alarm) && alarm.at <= waiting.now();
+    if (alarm !== null && overdue()) return ring(alarm);
     settled = true;
     const acted = await waiting.until(
       // A long wait with much going on beside it, such as mails that find no leave, fills the history too.
@@ -126,8 +127,9 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
     );
     settled = false;
     const command = inbox.next();
-    if (command !== undefined) await handle(command);
-    else if (!acted && alarm !== null) await ring(alarm);
+    // Nor one that came before the alarm and was found after it, because no worker ran in between.
+    if (alarm !== null && (overdue() || (!acted && command === undefined))) await ring(alarm);
+    else if (command !== undefined) await handle(command);
   }
 
   async function handle(command: SubmissionCommand) {
@@ -216,16 +218,16 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
   /** What SoundCloud says of the track; null when it does not answer. */
   async function describeTrack(): Promise<TrackDescription | null> {
     const { describeTrack: ask } = soundCloudActivities();
-    try {
-      let answer = await ask.executeWithOptions({ summary: label }, [target]);
-      for (let tries = 0; answer.outcome === 'later'; tries += 1) {
+    for (let tries = 0; ; tries += 1) {
+      try {
+        const answer = await ask.executeWithOptions({ summary: label }, [target]);
+        if (answer.outcome !== 'later') return answer;
         await sleep(waitForLeave(answer.notBefore, tries), { summary: `request limit: ${label}` });
-        answer = await ask.executeWithOptions({ summary: label }, [target]);
+      } catch (error) {
+        if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+        if (saysProviderIsAway(error)) return null;
+        await sleep(Math.min(5_000 * 2 ** tries, 60_000), { summary: `worker or database away: ${label}` });
       }
-      return answer;
-    } catch (error) {
-      if (error instanceof ActivityFailure && !isCancellation(error)) return null;
-      throw error;
     }
   }
 
