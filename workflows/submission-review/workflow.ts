@@ -39,6 +39,7 @@ import { reviewWait } from '../../domain/submission-review-wait.js';
 import { databaseActivities, proposalActivities, soundCloudActivities } from '../shared/activities.js';
 import { receiveCommands } from '../shared/commands.js';
 import { createCourier } from '../shared/courier.js';
+import { saysProviderIsAway } from '../shared/failures.js';
 import { waitForLeave } from '../shared/request-leave.js';
 import { createWaiting } from '../shared/waiting.js';
 import {
