@@ -7,6 +7,7 @@ import { ProviderError } from '../providers/errors.js';
 import { RequestNotYetAllowed } from '../providers/rate-limit.js';
 import type { SoundCloudPort } from '../providers/soundcloud/port.js';
 import { notFound, providerFailure } from './failures.js';
+import { withLifesign } from './lifesign.js';
 
 export interface TrackFacts {
   /** Canonical URL; differs from the submitted one when that was a short link. */
@@ -45,7 +46,7 @@ export function createSoundCloudActivities({ db, soundcloud }: { db: Db; soundcl
       if (submission === undefined) throw notFound(`Submission ${input.submissionId} does not exist.`);
       if (!soundcloud.configured) return { outcome: 'not_configured' };
       try {
-        return await describe(soundcloud, submission.track_url, cancellationSignal());
+        return await withLifesign(() => describe(soundcloud, submission.track_url, cancellationSignal()));
       } catch (error) {
         if (error instanceof RequestNotYetAllowed) return { outcome: 'later', notBefore: error.notBefore };
         if (!(error instanceof ProviderError)) throw error;

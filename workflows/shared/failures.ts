@@ -16,5 +16,7 @@ export function saysProviderIsAway({ cause }: ActivityFailure): boolean {
   if (cause instanceof TimeoutFailure) return cause.timeoutType === 'START_TO_CLOSE';
   if (!(cause instanceof ApplicationFailure)) return false;
   const { type } = cause;
-  return type === ('provider_unavailable' satisfies FailureType) || FINAL_FAILURES.some((final) => final === type);
+  return (
+    type === ('provider_unavailable' satisfies FailureType) || FINAL_FAILURES.some((final) => final === type)
+  );
 }
