@@ -114,3 +114,14 @@ describe('a command id a person made up', () => {
     }
   });
 });
+
+it('the secret token of a private link is not in what the Temporal UI and notifications call the track', async () => {
+  const submission = await world.submit({
+    trackUrl: 'https://soundcloud.com/an-artist/unreleased/s-Ab3dEf9hI1j',
+  });
+  const opening = await new MockActivityEnvironment().run(activities.openReview, {
+    ...targetOf(submission),
+    realNow: NOW,
+  });
+  expect(opening).toMatchObject({ closed: false, label: 'soundcloud.com/an-artist/unreleased' });
+});

@@ -414,9 +414,14 @@ function audienceOf(
   }
 }
 
+/** The track's address without the secret token of a private link: it goes into summaries and notifications. */
+function addressOf(trackUrl: string): string {
+  return trackUrl.replace(/^https:\/\//, '').replace(/\/s-[^/]+$/, '');
+}
+
 function labelOf(submission: SubmissionRow): string {
   const { artist_name: artist, track_name: title, track_url: url } = submission;
-  const label = artist && title ? `${artist} – ${title}` : (title ?? url.replace(/^https:\/\//, ''));
+  const label = artist && title ? `${artist} – ${title}` : (title ?? addressOf(url));
   return label.slice(0, 200);
 }
 

@@ -7,6 +7,9 @@ import { type BusinessClock, compression, realWait, toBusiness } from '../../dom
 import type { Wait } from '../../domain/waiting.js';
 import { searchAttributes } from './search-attributes.js';
 
+/** The Temporal UI cuts the last line of its frame off: this one, a no-break space, is spare. */
+const SPARE_LINE = '\u00a0';
+
 /** The longest timer set at once; a longer wait is taken in steps, so that it stays right whatever its length. */
 const LONGEST_TIMER_MS = 30 * 86_400_000;
 
@@ -58,7 +61,7 @@ export function createWaiting(clock: BusinessClock, timezone: string): Waiting {
         { key: searchAttributes.dueAt, value: null },
       ]);
       setCurrentDetails(
-        `**${about}**\n\nClosed: ${status}. What is owed outside is still handed over.\n\n&nbsp;`,
+        `**${about}**\n\nClosed: ${status}. What is owed outside is still handed over.\n\n${SPARE_LINE}`,
       );
     },
     async until(ready, at, summary) {
@@ -98,8 +101,7 @@ function describe(wait: Wait, clock: BusinessClock, timezone: string, about: str
   if (compression(clock) !== 1) {
     lines.push('', `_Times are business time: a day lasts ${clock.daySeconds} s here._`);
   }
-  // The Temporal UI cuts the last line of its frame off: this one is spare.
-  return [...lines, '', '&nbsp;'].join('\n');
+  return [...lines, '', SPARE_LINE].join('\n');
 }
 
 function hours(ms: number): string {
