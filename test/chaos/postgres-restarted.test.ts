@@ -73,6 +73,31 @@ describe('PostgreSQL restarted in the middle', () => {
     await reviews.reject(beingRead);
   });
 
+  it('while SoundCloud is asked: that says nothing of SoundCloud, so the promise runs on', {
+    timeout: 180_000,
+  }, async () => {
+    const { admin } = world.sandbox;
+    await admin.addFault('soundcloud', { kind: 'hang' });
+    const asked = (await admin.requests('soundcloud')).length;
+    const submission = await world.submit();
+    await eventually('SoundCloud is asked', async () => {
+      return (await admin.requests('soundcloud')).length > asked;
+    });
+    await postgres.stop();
+    await admin.clearFaults('soundcloud');
+    // The next request needs leave, which the database gives; all tries of the call fail.
+    await eventually('the call is given up', async () => {
+      const { events } = await reviews.handleOf(submission).fetchHistory();
+      return events?.some((event) => Boolean(event.activityTaskFailedEventAttributes));
+    });
+    await postgres.start();
+    await reviews.taken(submission, COMES_BACK_MS);
+    const { events } = await reviews.handleOf(submission).fetchHistory();
+    const called = events?.map((event) => event.activityTaskScheduledEventAttributes?.activityType?.name);
+    expect(called).not.toContain('recordProviderPause');
+    await reviews.reject(submission);
+  });
+
   it('the relay listens again: a submission made afterwards gets its review', async () => {
     const submission = await world.submit();
     await reviews.taken(submission);

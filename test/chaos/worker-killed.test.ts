@@ -181,7 +181,7 @@ afterAll(async () => {
 });
 
 describe('a worker is killed while', () => {
-  it.each(POINTS)('$during', async ({ during, story, reach }) => {
+  it.each(POINTS)('$during', { timeout: RECOVERY_MS }, async ({ during, story, reach }) => {
     const { submission, mend } = await reach(nextMember());
     await worker.kill();
     line.cut();
@@ -293,7 +293,7 @@ async function upTo(member: Member, gate: Gate, story?: Story): Promise<Submissi
     await readyForDecision(submission);
     void decide(submission, story);
   }
-  await eventually('the worker stands before the gate', () => gate.someoneWaits());
+  await eventually('the worker stands before the gate', () => gate.someoneWaits(), RECOVERY_MS);
   return submission;
 }
 
