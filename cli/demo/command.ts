@@ -31,6 +31,8 @@ interface DemoOptions {
 const USUAL_DAY_SECONDS = 72;
 const LONGEST_DAY_SECONDS = 600;
 const INTERRUPTED = 130;
+/** The stack needs some business hours to start; the story then opens in the morning. */
+const EARLY_HOUR = 3;
 /** A submission that is possible after the story, for who wants to go on by hand. */
 const AGAIN = { handle: 'distant-harbor', url: 'https://soundcloud.com/distant-harbor/slow-weather' };
 
@@ -190,11 +192,11 @@ function introduction(daySeconds: number): string {
   return `The demo runs on a stack of its own: databases, Temporal, stand-ins of SoundCloud, the mail provider and Slack.\nIts business day lasts ${daySeconds} s, so that an hour passes in ${hour} s; everything else is as in production.\nThe first start may take minutes, where the Temporal server has to be built.\n`;
 }
 
-/** A Sunday evening at the beginning of the month: no month ends in the story, and the work begins on a Monday. */
+/** Early on the first Monday of the month: no month ends in the story, and it begins when people come to work. */
 function storyStart(today: Date): number {
   const first = new Date(Date.UTC(today.getUTCFullYear(), today.getUTCMonth(), 1));
-  const daysToSunday = (7 - first.getUTCDay()) % 7;
-  return first.getTime() + daysToSunday * DAY_MS + 20 * HOUR_MS;
+  const daysToMonday = (8 - first.getUTCDay()) % 7;
+  return first.getTime() + daysToMonday * DAY_MS + EARLY_HOUR * HOUR_MS;
 }
 
 /** The member is one who may submit again: the track was withdrawn. */
