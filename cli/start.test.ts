@@ -6,10 +6,11 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openDataFolder } from '../sandbox/data-folder.js';
 import { REPOSITORY } from '../sandbox/node-program.js';
-import { isPortFree } from '../sandbox/ports.js';
+import { freePort, isPortFree } from '../sandbox/ports.js';
 import { removePostgres } from '../sandbox/postgres.js';
 import { isSameProcess, type ProcessRecord, readRecord } from '../sandbox/recorded-process.js';
 import { temporalExecutable } from '../sandbox/temporal-executable.js';
+import { takeTurn } from '../test/support/alone.js';
 
 const UP_MS = 120_000;
 
@@ -17,9 +18,11 @@ let parent: string;
 let clone: string;
 let data: string;
 let env: NodeJS.ProcessEnv;
+let endTurn: () => Promise<void>;
 const children: ChildProcess[] = [];
 
 beforeAll(async () => {
+  endTurn = await takeTurn();
   parent = mkdtempSync(path.join(tmpdir(), 'newcomer-'));
   chmodSync(parent, 0o700);
   clone = path.join(parent, 'clone');
@@ -38,13 +41,14 @@ beforeAll(async () => {
     // Obtained by this run already; the new home has no cache.
     TEMPORAL_CLI_PATH: await temporalExecutable(() => {}),
   };
-});
+}, 600_000);
 
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL');
   for (const record of records()) process.kill(record.pid, 'SIGKILL');
   await removePostgres(path.join(data, 'postgres'));
   rmSync(parent, { recursive: true, force: true });
+  await endTurn();
 });
 
 /** Hard links where the file system can (seconds, no space), else a copy. */
@@ -94,7 +98,8 @@ async function heldPorts(): Promise<number[]> {
 }
 
 test('start, look, sign in, Ctrl-C, and start again where it was', async () => {
-  const first = spark('start', '--day-seconds', '3600');
+  // A port of its own, because other test files start stacks at the same time.
+  const first = spark('start', '--day-seconds', '3600', '--port', String(await freePort()));
   await expect.poll(first.output, { timeout: UP_MS }).toContain('Ctrl-C stops it');
   await expect.poll(first.output).toMatch(/\n {2}member\n {2}ey/);
 

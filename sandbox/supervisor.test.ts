@@ -1,13 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { takeTurn } from '../test/support/alone.js';
 import { diaryOf, steadyPrograms } from '../test/support/steady-stack.js';
 import { openDataFolder } from './data-folder.js';
 import { REPOSITORY } from './node-program.js';
-import { isPortFree } from './ports.js';
+import { freePort, isPortFree } from './ports.js';
 import { removePostgres } from './postgres.js';
 import { findRecorded, isSameProcess, type ProcessRecord, readRecord } from './recorded-process.js';
 import {
@@ -24,11 +26,22 @@ vi.setConfig({ testTimeout: 180_000 });
 const NAMES = ['postgres', 'temporal', 'sandbox', 'worker', 'api'] as const;
 
 let folder: string;
+/** Its own, because other test files start stacks at the same time. */
+let apiPort: number;
 let stacks: Stack[];
 let children: ChildProcess[];
 
-beforeEach(() => {
+let endTurn: () => Promise<void>;
+
+beforeAll(async () => {
+  endTurn = await takeTurn();
+}, 600_000);
+
+afterAll(() => endTurn());
+
+beforeEach(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'stack-'));
+  apiPort = await freePort();
   stacks = [];
   children = [];
 });
@@ -42,7 +55,13 @@ afterEach(async () => {
 });
 
 async function start(options: Partial<StackOptions> = {}): Promise<Stack> {
-  const stack = await startStack({ folder, durable: false, programs: steadyPrograms(folder), ...options });
+  const stack = await startStack({
+    folder,
+    durable: false,
+    apiPort,
+    programs: steadyPrograms(folder),
+    ...options,
+  });
   stacks.push(stack);
   return stack;
 }
@@ -68,11 +87,15 @@ async function freePorts(): Promise<boolean[]> {
 
 /** A supervisor as a process group of its own, as a terminal would start it. */
 function startSupervisor(): { child: ChildProcess; output: () => string; ended: Promise<number | null> } {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'test/support/steady-stack.ts', folder], {
-    cwd: REPOSITORY,
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    ['--import', 'tsx', 'test/support/steady-stack.ts', folder, String(apiPort)],
+    {
+      cwd: REPOSITORY,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   children.push(child);
   let output = '';
   child.stdout?.on('data', (text) => (output += text));
@@ -110,6 +133,32 @@ describe('the stack', () => {
     expect(await ask(second.addresses.databaseUrls.worker, 'select current_user as answer')).toBe(
       'spark_worker',
     );
+  });
+
+  test('moves an API whose port somebody else took before it, unless the port was asked for', async () => {
+    const rival = createServer();
+    // Taken while the stack starts: after the port was chosen, before the API listens.
+    const take = (port: number) =>
+      new Promise<void>((resolve) => rival.listen(port, '127.0.0.1', () => resolve()));
+    const stack = await start({
+      apiPort: undefined,
+      programs: steadyPrograms(folder).map((program) =>
+        program.name !== 'api'
+          ? program
+          : {
+              ...program,
+              env: async (addresses) => {
+                if (!rival.listening) await take(addresses.apiPort);
+                return {};
+              },
+            },
+      ),
+    });
+    const { port } = rival.address() as AddressInfo;
+    expect(stack.addresses.apiPort).not.toBe(port);
+    expect(stack.addresses.apiUrl).toBe(`http://127.0.0.1:${stack.addresses.apiPort}`);
+    expect(openDataFolder(folder).state()?.ports.api).toBe(stack.addresses.apiPort);
+    await new Promise((resolve) => rival.close(resolve));
   });
 
   test('brings back what crashes, each at its address, but not what it was told to stop', async () => {

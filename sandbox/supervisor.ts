@@ -170,11 +170,7 @@ class StackRun {
       sandboxFolder: folder.sandbox,
       sandboxPorts: await this.#sandboxPorts(),
     };
-    folder.saveState({
-      ports: this.#ports,
-      daySeconds: this.addresses.clock.daySeconds,
-      database: databaseName(options),
-    });
+    this.#saveState();
     this.#signal.throwIfAborted();
     const [first, ...rest] = programs;
     if (first) await this.#startProgram(first);
@@ -275,6 +271,24 @@ class StackRun {
     }
     this.#ports.api = this.#apiPort.port;
     return this.#apiPort.port;
+  }
+
+  /** Another program came first to a port nobody had insisted on, in the moment before the API took it. */
+  async #moveApi(): Promise<void> {
+    this.#apiPort = await reservePort(0);
+    const { port } = this.#apiPort;
+    this.#ports.api = port;
+    Object.assign(this.addresses, { apiPort: port, apiUrl: `http://127.0.0.1:${port}` });
+    this.#saveState();
+    await this.#apiPort.release();
+  }
+
+  #saveState(): void {
+    this.folder.saveState({
+      ports: this.#ports,
+      daySeconds: this.addresses.clock.daySeconds,
+      database: databaseName(this.options),
+    });
   }
 
   async #sandboxPorts(): Promise<Record<string, number>> {
@@ -393,18 +407,24 @@ class StackRun {
       graceMs: program.graceMs,
       launch: async (signal) => {
         if (program.name === 'api') await this.#apiPort?.release();
-        const { running, line } = await startNodeProgram({
-          name: program.name,
-          script: program.script,
-          ...(program.args && { args: program.args(this.addresses) }),
-          env: {
-            ...inheritedEnvironment(options.env ?? process.env),
-            ...(await program.env(this.addresses)),
-          },
-          logFile: folder.logFile(program.name),
-          recordFile: folder.recordFile(program.name),
-          ready: program.ready,
-          signal,
+        const start = async () =>
+          startNodeProgram({
+            name: program.name,
+            script: program.script,
+            ...(program.args && { args: program.args(this.addresses) }),
+            env: {
+              ...inheritedEnvironment(options.env ?? process.env),
+              ...(await program.env(this.addresses)),
+            },
+            logFile: folder.logFile(program.name),
+            recordFile: folder.recordFile(program.name),
+            ready: program.ready,
+            signal,
+          });
+        const { running, line } = await start().catch(async (error: unknown) => {
+          if (program.name !== 'api' || options.apiPort || !String(error).includes('EADDRINUSE')) throw error;
+          await this.#moveApi();
+          return start();
         });
         program.onReady?.(line, this.addresses);
         return running;

@@ -23,7 +23,7 @@ export function steadyPrograms(folder: string): ProgramSpec[] {
   return [program('sandbox', () => 0), program('worker', () => 0), program('api', (port) => port)];
 }
 
-/** As a program of its own: `steady-stack FOLDER` runs the stack until Ctrl-C and prints its events. */
+/** As a program of its own: `steady-stack FOLDER PORT` runs the stack until Ctrl-C and prints its events. */
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const folder = process.argv[2] ?? '';
   await untilInterrupted({
@@ -32,6 +32,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
       startStack({
         folder,
         durable: false,
+        apiPort: Number(process.argv[3]),
         signal,
         programs: steadyPrograms(folder),
         report: (event) => console.log(JSON.stringify(event)),
