@@ -35,7 +35,8 @@ export async function queueSubmissionMail(trx: Trx, mail: SubmissionMail): Promi
   const variables = {
     member_name: recipient.name,
     track_title: submission.track_name ?? 'your track',
-    track_url: submission.track_url,
+    // The link the member handed in is the one that can be opened.
+    track_url: submission.live_link_url ?? submission.track_url,
     ...Object.fromEntries(
       Object.entries(mail.facts).map(([name, value]) => [name, readable(value, mail.timezone)]),
     ),
@@ -69,8 +70,9 @@ export async function queueSubmissionMail(trx: Trx, mail: SubmissionMail): Promi
   return null;
 }
 
-function readable(value: string | number | Date, timezone: string): string {
-  if (!(value instanceof Date)) return String(value);
+/** Numbers stay numbers: a section of a template is left out for 0. */
+function readable(value: string | number | Date, timezone: string): string | number {
+  if (!(value instanceof Date)) return value;
   const text = new Intl.DateTimeFormat('en-GB', {
     dateStyle: 'long',
     timeStyle: 'short',

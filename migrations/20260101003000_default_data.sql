@@ -63,7 +63,7 @@ Your Artist Spark team$mail$),
      $mail$Approved: {{track_title}} will be reposted$mail$,
      $mail$<p>Hi {{member_name}},</p>
 <p>Good news: {{track_title}} is approved.</p>
-<p>We plan reposts that reach about {{expected_reach_min}} to {{expected_reach_max}} listeners, starting with the queue of {{support_date}}. Credits are reserved only when that queue is published, and spent only for reposts that stay up.</p>
+<p>{{#expected_reach_max}}We plan reposts that reach about {{expected_reach_min}} to {{expected_reach_max}} listeners, starting with the queue of {{support_date}}.{{/expected_reach_max}}{{^expected_reach_max}}No supporter fits the track yet; we look again every day, for the queue of {{support_date}} first.{{/expected_reach_max}} Credits are reserved only when that queue is published, and spent only for reposts that stay up.</p>
 <p><a href="{{track_url}}">Your track</a></p>
 <p>Keep it public until the reposts are done. We will write again when supporters have reposted it.</p>
 <p>Your Artist Spark team</p>$mail$,
@@ -71,7 +71,7 @@ Your Artist Spark team$mail$),
 
 Good news: {{track_title}} is approved.
 
-We plan reposts that reach about {{expected_reach_min}} to {{expected_reach_max}} listeners, starting with the queue of {{support_date}}. Credits are reserved only when that queue is published, and spent only for reposts that stay up.
+{{#expected_reach_max}}We plan reposts that reach about {{expected_reach_min}} to {{expected_reach_max}} listeners, starting with the queue of {{support_date}}.{{/expected_reach_max}}{{^expected_reach_max}}No supporter fits the track yet; we look again every day, for the queue of {{support_date}} first.{{/expected_reach_max}} Credits are reserved only when that queue is published, and spent only for reposts that stay up.
 
 Your track: {{track_url}}
 

@@ -156,6 +156,22 @@ describe('a live link', () => {
 });
 
 describe('an approval', () => {
+  it('without anybody who fits says so, and promises no listeners', async () => {
+    const { submission, handle } = await underReview({ genre: 'Drill' });
+    await handle.executeUpdate(submissionUpdates.decide, {
+      args: [{ by: world.adminId, action: 'approve' }],
+    });
+    const mail = await eventually('the approval mail', async () =>
+      (await world.sandbox.admin.mails({ to: submission.member.email ?? '' })).find((sent) =>
+        sent.subject.startsWith('Approved'),
+      ),
+    );
+    expect(mail.text).toContain('No supporter fits the track yet');
+    expect(mail.text).not.toContain('listeners');
+    await handle.executeUpdate(submissionUpdates.withdraw, { args: [{ by: 'member' }] });
+    await handle.result();
+  });
+
   it('stores an explained proposal, tells the member, and renews the proposal when it expires', async () => {
     const supporter = await world.addMember({ followers: 10_000 });
     const stranger = await world.addMember({ family: 'Rock', subgenre: 'Indie Rock' });
