@@ -150,10 +150,11 @@ describe('a command in the wrong order', () => {
       args: [{ by: world.adminId, action: 'pend', needLiveLink: true }],
     });
     await handle.signal(submissionSignals.provideLiveLink, link);
-    await eventually('the link', async () => (await facts.row(submission)).live_link_url !== null);
-    const { refused, state } = await viewOf(submission);
+    // The row is written by an activity; the workflow's state follows when it has heard of that.
+    await eventually('the link', async () => (await viewOf(submission)).state?.stage === 'decision');
+    expect((await facts.row(submission)).live_link_url).toBe(link.url);
+    const { refused } = await viewOf(submission);
     expect(refused).toMatchObject([{ commandId: 'too-early', code: 'not_waiting_for_live_link' }]);
-    expect(state?.stage).toBe('decision');
   });
 
   it('that comes while the track is being read waits for it, instead of being refused for what is not known yet', async () => {
