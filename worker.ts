@@ -20,6 +20,7 @@ import { createDatabase, type Db } from './db/client.js';
 import { readClock } from './db/clock.js';
 import { createTakeRequestLeave } from './db/rate-buckets.js';
 import { compression } from './domain/calendar.js';
+import { createOrgScheduler, noOrgSchedules } from './outbox/org-schedules.js';
 import { startRelay } from './outbox/relay.js';
 import { ensureSchedules } from './outbox/schedules.js';
 import { ensureSearchAttributes } from './outbox/search-attributes.js';
@@ -62,6 +63,8 @@ export async function startWorker(config: Config, log: Logger): Promise<RunningW
   const connection = await NativeConnection.connect({ address: config.TEMPORAL_ADDRESS });
   const taskQueue = config.SPARK_TASK_QUEUE;
   const starter = createStarter(client, taskQueue);
+  const scheduler =
+    config.SPARK_ORG_SCHEDULES === 'on' ? createOrgScheduler(client, taskQueue, db) : noOrgSchedules;
   const activities = createActivities({
     db,
     ...(await createProviders(config, db)),
@@ -103,7 +106,8 @@ export async function startWorker(config: Config, log: Logger): Promise<RunningW
       maxConcurrentActivityTaskExecutions: 20,
     }),
   ]);
-  const relay = startRelay({ db, databaseUrl, starter, log });
+  await scheduler.ensureAll();
+  const relay = startRelay({ db, databaseUrl, starter, scheduler, log });
   const running = workers.map((worker) => worker.run());
   const ended = Promise.all(running).then(() => {});
   let stopped: Promise<void> | undefined;

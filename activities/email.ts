@@ -1,15 +1,9 @@
 /** Hands mails over to the provider. */
 import { cancellationSignal } from '@temporalio/activity';
+import { reportAutomation } from '../db/automation-health.js';
 import { type Db, withOrg } from '../db/client.js';
 import { readClock } from '../db/clock.js';
-import {
-  loadMail,
-  markMailFailed,
-  markMailSent,
-  noteFirstTry,
-  reportAutomation,
-  type StoredMail,
-} from '../db/email.js';
+import { loadMail, markMailFailed, markMailSent, noteFirstTry, type StoredMail } from '../db/email.js';
 import { notify } from '../db/notifications.js';
 import { toBusiness } from '../domain/calendar.js';
 import type { EmailPort } from '../providers/email/port.js';

@@ -5,6 +5,7 @@ import type { SlackPort } from '../providers/slack/port.js';
 import type { SoundCloudPort } from '../providers/soundcloud/port.js';
 import { createEmailActivities } from './email.js';
 import { createReconcilerActivities, type LifecycleStarter } from './reconciler.js';
+import { createScheduledStartActivities } from './scheduled-start.js';
 import { createSlackActivities } from './slack.js';
 import { createSoundCloudActivities } from './soundcloud.js';
 import { createSubmissionActivities } from './submissions.js';
@@ -25,6 +26,7 @@ export function createActivities(dependencies: ActivityDependencies) {
     database: {
       ...createSubmissionActivities(dependencies),
       ...createReconcilerActivities(dependencies),
+      ...createScheduledStartActivities(dependencies),
       abandonMail: createEmailActivities(dependencies).abandonMail,
     },
     soundcloud: createSoundCloudActivities(dependencies),

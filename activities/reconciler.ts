@@ -8,9 +8,17 @@ export type LifecycleCondition = 'running' | 'missing' | 'failed' | 'ended';
 
 /** What the reconciler needs of the relay's room; given by the worker. */
 export interface LifecycleStarter {
-  lifecycleOf(entityType: string, orgId: string, entityId: string): { workflowId: string } | undefined;
+  lifecycleOf(row: ReconciledRow): { workflowId: string } | undefined;
   inspect(workflowId: string): Promise<LifecycleCondition>;
-  startAgain(entityType: string, orgId: string, entityId: string): Promise<boolean>;
+  startAgain(row: ReconciledRow): Promise<boolean>;
+}
+
+/** A row that should have an open workflow. */
+export interface ReconciledRow {
+  entityType: string;
+  orgId: string;
+  entityId: string;
+  entityKey: string | null;
 }
 
 export interface ReconcilerReport {
@@ -26,12 +34,6 @@ export interface ReconcilerReport {
   troubled: number;
 }
 
-interface OpenRow {
-  org_id: string;
-  entity_type: string;
-  entity_id: string;
-}
-
 const AT_ONCE = 10;
 
 export function createReconcilerActivities({ db, starter }: { db: Db; starter: LifecycleStarter }) {
@@ -39,7 +41,7 @@ export function createReconcilerActivities({ db, starter }: { db: Db; starter: L
     /** Goes through all open lifecycle rows of all orgs; imported history is not among them. */
     async reconcile(): Promise<ReconcilerReport> {
       const rows = await openRows();
-      const ended: OpenRow[] = [];
+      const ended: ReconciledRow[] = [];
       const report: ReconcilerReport = {
         checked: 0,
         running: 0,
@@ -60,13 +62,15 @@ export function createReconcilerActivities({ db, starter }: { db: Db; starter: L
     },
   };
 
-  async function openRows(): Promise<OpenRow[]> {
-    const { rows } = await sql<OpenRow>`select * from private.reconcile_candidates()`.execute(db);
+  async function openRows(): Promise<ReconciledRow[]> {
+    const { rows } = await sql<ReconciledRow>`
+      select org_id as "orgId", entity_type as "entityType", entity_id as "entityId", entity_key as "entityKey"
+      from private.reconcile_candidates()`.execute(db);
     return rows;
   }
 
-  async function check(row: OpenRow, report: ReconcilerReport, ended: OpenRow[]): Promise<void> {
-    const lifecycle = starter.lifecycleOf(row.entity_type, row.org_id, row.entity_id);
+  async function check(row: ReconciledRow, report: ReconcilerReport, ended: ReconciledRow[]): Promise<void> {
+    const lifecycle = starter.lifecycleOf(row);
     if (lifecycle === undefined) return;
     report.checked += 1;
     switch (await starter.inspect(lifecycle.workflowId)) {
@@ -74,10 +78,10 @@ export function createReconcilerActivities({ db, starter }: { db: Db; starter: L
         report.running += 1;
         return;
       case 'missing':
-        if (await starter.startAgain(row.entity_type, row.org_id, row.entity_id)) report.started += 1;
+        if (await starter.startAgain(row)) report.started += 1;
         return;
       case 'failed':
-        if (!(await starter.startAgain(row.entity_type, row.org_id, row.entity_id))) return;
+        if (!(await starter.startAgain(row))) return;
         report.restarted += 1;
         await tellAdmins(
           row,
@@ -92,12 +96,12 @@ export function createReconcilerActivities({ db, starter }: { db: Db; starter: L
   }
 
   /** A workflow closes its row before it ends, so only a row that is still open afterwards was left open. */
-  async function reportStranded(ended: readonly OpenRow[], report: ReconcilerReport): Promise<void> {
+  async function reportStranded(ended: readonly ReconciledRow[], report: ReconcilerReport): Promise<void> {
     if (ended.length === 0) return;
-    const stillOpen = new Set((await openRows()).map((row) => `${row.entity_type}:${row.entity_id}`));
+    const stillOpen = new Set((await openRows()).map((row) => `${row.entityType}:${row.entityId}`));
     for (const row of ended) {
-      const lifecycle = starter.lifecycleOf(row.entity_type, row.org_id, row.entity_id);
-      if (lifecycle === undefined || !stillOpen.has(`${row.entity_type}:${row.entity_id}`)) continue;
+      const lifecycle = starter.lifecycleOf(row);
+      if (lifecycle === undefined || !stillOpen.has(`${row.entityType}:${row.entityId}`)) continue;
       report.stranded += 1;
       await tellAdmins(
         row,
@@ -108,15 +112,20 @@ export function createReconcilerActivities({ db, starter }: { db: Db; starter: L
     }
   }
 
-  async function tellAdmins(row: OpenRow, workflowId: string, what: string, next: string): Promise<void> {
-    await withOrg(db, row.org_id, (trx) =>
+  async function tellAdmins(
+    row: ReconciledRow,
+    workflowId: string,
+    what: string,
+    next: string,
+  ): Promise<void> {
+    await withOrg(db, row.orgId, (trx) =>
       notify(trx, {
-        orgId: row.org_id,
+        orgId: row.orgId,
         audience: { kind: 'admins' },
         type: 'error',
         title: 'A workflow needs a look',
         message: `${workflowId} ${what}. ${next}`,
-        actionUrl: `/console/${row.entity_type}s/${row.entity_id}`,
+        actionUrl: `/console/${row.entityType}s/${row.entityId}`,
         metadata: { workflow_id: workflowId, what },
         // Once a day: a workflow that fails again tomorrow is news.
         dedupeKey: `reconciler:${workflowId}:${what}:${new Date().toISOString().slice(0, 10)}`,

@@ -110,7 +110,12 @@ async function run(
     return { status: 200, body: await inScope((scope) => submissionDetail(deps, scope, submissionId)) };
   }
   const orgId = await requireOpen();
-  const lifecycle = lifecycleOf('submission', orgId, submissionId);
+  const lifecycle = lifecycleOf({
+    entityType: 'submission',
+    orgId,
+    entityId: submissionId,
+    entityKey: null,
+  });
   if (lifecycle === undefined) throw new Error('Submissions have no lifecycle.');
   try {
     const outcome = await sendCommand(

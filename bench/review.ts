@@ -63,7 +63,12 @@ type Decide = (stack: BenchStack, submissionId: string) => Promise<void>;
 
 const decideOurs: Decide = async (stack, submissionId) => {
   const { client, config, orgId, adminId } = stack;
-  await createStarter(client, config.SPARK_TASK_QUEUE).startAgain('submission', orgId, submissionId);
+  await createStarter(client, config.SPARK_TASK_QUEUE).startAgain({
+    entityType: 'submission',
+    orgId,
+    entityId: submissionId,
+    entityKey: null,
+  });
   const handle = client.workflow.getHandle(submissionReviewId(orgId, submissionId));
   const command: SubmissionCommandInput<'decide'> = { by: adminId, action: 'reject', reason: REASON };
   await handle.executeUpdate(submissionUpdates.decide, { args: [command] });

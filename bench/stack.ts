@@ -56,6 +56,7 @@ export async function startBenchStack(report: (line: string) => void): Promise<B
     TEMPORAL_ADDRESS: temporal.address,
     // What is measured is the lifecycle, not the limits of a mail plan.
     RESEND_REQUESTS_PER_SECOND: '1000000',
+    SPARK_ORG_SCHEDULES: 'off',
     LOG_LEVEL: 'silent',
   });
   const db = createDatabase(postgres.adminUrl, { max: 20 });

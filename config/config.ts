@@ -16,6 +16,8 @@ const configSchema = z.object({
   TEMPORAL_UI_URL: url.default('http://127.0.0.1:8233'),
   /** Prefix of all task queues; changed only by tests that share one Temporal server. */
   SPARK_TASK_QUEUE: z.string().default('artist-spark'),
+  /** Whether this installation keeps Temporal Schedules for its orgs; tests start what they need themselves. */
+  SPARK_ORG_SCHEDULES: z.enum(['on', 'off']).default('on'),
   /** Workflow code bundled beforehand; saves seconds at each start of the worker. */
   SPARK_WORKFLOW_BUNDLE: z.string().optional(),
   /** 32 bytes, base64. When set, payloads are encrypted with AES-256-GCM before they reach Temporal. */

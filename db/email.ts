@@ -203,13 +203,3 @@ export async function markMailFailed(trx: Trx, orgId: string, id: string, reason
     .where('status', '=', 'pending')
     .execute();
 }
-
-/** Tells `soundcloud_automation_health` how a run went. @param at business ms. */
-export async function reportAutomation(
-  trx: Trx,
-  name: string,
-  success: boolean,
-  error: string | null,
-): Promise<void> {
-  await sql`select public.update_automation_health(${name}, ${success}, ${error})`.execute(trx);
-}

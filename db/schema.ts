@@ -679,6 +679,7 @@ export interface SoundcloudQueueAssignments {
   queue_id: string;
   reach: number | null;
   reach_factor: Numeric | null;
+  replacement_for: string | null;
   settled_at: Timestamp | null;
   slot_at: Timestamp | null;
   status: Generated<string>;

@@ -53,7 +53,13 @@ export const INTERNAL_EVENT_TYPES = [
   'org.created',
   'settings.changed',
   'queue.requested',
+  'submission.assigned',
+  'submission.shifted',
   'assignment.proof_written',
+  'assignment.dropped_out',
+  'assignment.settled',
+  'schedule.requested',
+  'schedule.reported',
 ] as const;
 
 export type InternalEventType = (typeof INTERNAL_EVENT_TYPES)[number];

@@ -1,56 +1,108 @@
 /** Which workflow belongs to which row: the one table the relay, the reconciler and the API start lifecycles from. */
 import { TypedSearchAttributes } from '@temporalio/common';
 import { searchAttributes } from '../workflows/shared/search-attributes.js';
-import {
-  SUBMISSION_REVIEW_TYPE,
-  type SubmissionReviewInput,
-  submissionReviewId,
-} from '../workflows/submission-review/contract.js';
+import { SUBMISSION_REVIEW_TYPE, submissionReviewId } from '../workflows/submission-review/contract.js';
 
 export interface LifecycleStart {
   workflowType: string;
   workflowId: string;
-  args: [SubmissionReviewInput];
+  args: [object];
+  entityId: string;
   /** What the Temporal UI finds it by. */
   typedSearchAttributes: TypedSearchAttributes;
   /** One line for the Temporal UI; ids only. */
   summary: string;
   /** Markdown for the Temporal UI. */
   details: string;
+  /** True for a lifecycle that may run again after it ended well; its first activity looks at closed_at. */
+  mayRunAgain: boolean;
 }
 
-type Build = (orgId: string, entityId: string) => LifecycleStart;
+/** A row that has a lifecycle. */
+export interface LifecycleRow {
+  entityType: string;
+  orgId: string;
+  entityId: string;
+  /** What the workflow id is built from where it is not the row's id: a queue's date. */
+  entityKey: string | null;
+}
 
-const submissionReview: Build = (orgId, submissionId) => ({
-  workflowType: SUBMISSION_REVIEW_TYPE,
-  workflowId: submissionReviewId(orgId, submissionId),
-  args: [{ orgId, submissionId }],
-  typedSearchAttributes: new TypedSearchAttributes([
-    { key: searchAttributes.orgId, value: orgId },
-    { key: searchAttributes.entityId, value: submissionId },
-  ]),
-  summary: `Review of submission ${submissionId}`,
-  details: [
-    'Answers a submission within the promised time.',
-    '',
-    'Commands, as Update or Signal: `decide`, `assignOwner`, `withdraw`, `provideLiveLink`. Query: `state`.',
-    'What it waits for stands under "Current details".',
-  ].join('\n'),
-});
+/** An event as the relay takes it off the outbox. */
+export interface OutboxEvent {
+  id: string;
+  org_id: string;
+  type: string;
+  entity_type: string;
+  entity_id: string;
+  data: Record<string, unknown>;
+}
+
+/** What an event asks for: a lifecycle is started, or, with a signal, told (and started first if it is missing). */
+export interface Handover {
+  lifecycle: LifecycleStart;
+  signal?: { name: string; input: object };
+}
+
+type Build = (row: Omit<LifecycleRow, 'entityType'>) => LifecycleStart;
+
+/** @param given what differs from lifecycle to lifecycle. */
+function lifecycle(
+  row: Omit<LifecycleRow, 'entityType'>,
+  given: Pick<LifecycleStart, 'workflowType' | 'workflowId' | 'args' | 'summary'> & {
+    details: string[];
+    mayRunAgain?: boolean;
+  },
+): LifecycleStart {
+  return {
+    ...given,
+    entityId: row.entityId,
+    typedSearchAttributes: new TypedSearchAttributes([
+      { key: searchAttributes.orgId, value: row.orgId },
+      { key: searchAttributes.entityId, value: row.entityId },
+    ]),
+    details: [...given.details, 'What it waits for stands under "Current details".'].join('\n'),
+    mayRunAgain: given.mayRunAgain ?? false,
+  };
+}
+
+const submissionReview: Build = (row) =>
+  lifecycle(row, {
+    workflowType: SUBMISSION_REVIEW_TYPE,
+    workflowId: submissionReviewId(row.orgId, row.entityId),
+    args: [{ orgId: row.orgId, submissionId: row.entityId }],
+    summary: `Review of submission ${row.entityId}`,
+    details: [
+      'Answers a submission within the promised time.',
+      '',
+      'Commands, as Update or Signal: `decide`, `assignOwner`, `withdraw`, `provideLiveLink`. Query: `state`.',
+    ],
+  });
 
 const BY_ENTITY: Readonly<Record<string, Build>> = { submission: submissionReview };
-const BY_EVENT: Readonly<Record<string, Build>> = { 'submission.created': submissionReview };
+
+type Route = (event: OutboxEvent) => Handover[];
+
+/** The lifecycle of the event's own row, started or told. */
+const own =
+  (build: Build, entityKey: (event: OutboxEvent) => string | null = () => null): Route =>
+  (event) => [
+    {
+      lifecycle: build({
+        orgId: event.org_id,
+        entityId: event.entity_id,
+        entityKey: entityKey(event),
+      }),
+    },
+  ];
+
+const ROUTES: Readonly<Record<string, Route>> = { 'submission.created': own(submissionReview) };
 
 /** The lifecycle a row belongs to; undefined for rows without one. */
-export function lifecycleOf(entityType: string, orgId: string, entityId: string): LifecycleStart | undefined {
-  return BY_ENTITY[entityType]?.(orgId, entityId);
+export function lifecycleOf({ entityType, ...row }: LifecycleRow): LifecycleStart | undefined {
+  return BY_ENTITY[entityType]?.(row);
 }
 
-/** The lifecycle an event starts; undefined when it starts none. */
-export function lifecycleStartedBy(
-  eventType: string,
-  orgId: string,
-  entityId: string,
-): LifecycleStart | undefined {
-  return BY_EVENT[eventType]?.(orgId, entityId);
+/** The lifecycles an event starts or tells; none for an event that only informs. */
+export function handoversOf(event: OutboxEvent): Handover[] {
+  return ROUTES[event.type]?.(event) ?? [];
 }

@@ -5,6 +5,7 @@ import { createLogger } from '../config/log.js';
 import { createDatabase, type Db } from '../db/client.js';
 import { eventually } from '../test/support/review-facts.js';
 import { createWorld, type World } from '../test/support/world.js';
+import { noOrgSchedules } from './org-schedules.js';
 import { RelayStalled, relayPage, startRelay } from './relay.js';
 import { createStarter, type Starter } from './starter.js';
 
@@ -43,10 +44,10 @@ const waiting = async () =>
 /** A starter whose server refuses or is away for some rows. */
 const failingFor = (fails: (entityId: string) => boolean): Starter => ({
   ...starter,
-  start: (lifecycle) =>
-    fails(lifecycle.args[0].submissionId)
+  handOver: (handover) =>
+    fails(handover.lifecycle.entityId)
       ? Promise.reject(new Error('the server said no'))
-      : starter.start(lifecycle),
+      : starter.handOver(handover),
 });
 
 describe('the relay', () => {
@@ -78,7 +79,7 @@ describe('the relay', () => {
     const away = Object.assign(new Error('14 UNAVAILABLE'), { code: 14 });
     const noServer: Starter = {
       ...starter,
-      start: () => Promise.reject(new Error('Failed to start the workflow', { cause: away })),
+      handOver: () => Promise.reject(new Error('Failed to start the workflow', { cause: away })),
     };
     await expect(relayPage(worker, noServer, log)).rejects.toBeInstanceOf(RelayStalled);
     const rows = (await waiting()).filter((row) => row.entity_id === submission.id);
@@ -101,9 +102,9 @@ describe('the relay', () => {
     const started: string[] = [];
     const counting: Starter = {
       ...starter,
-      start: (lifecycle) => {
-        started.push(lifecycle.args[0].submissionId);
-        return starter.start(lifecycle);
+      handOver: (handover) => {
+        started.push(handover.lifecycle.entityId);
+        return starter.handOver(handover);
       },
     };
     await Promise.all(
@@ -118,7 +119,13 @@ describe('the relay', () => {
   });
 
   it('wakes by notification long before its poll, and stops when it is told to', async () => {
-    const relay = startRelay({ db: worker, databaseUrl: world.database.workerUrl, starter, log });
+    const relay = startRelay({
+      db: worker,
+      databaseUrl: world.database.workerUrl,
+      starter,
+      scheduler: noOrgSchedules,
+      log,
+    });
     const submission = await world.submit();
     await eventually(
       'the start',

@@ -8,21 +8,14 @@ import { sql } from 'kysely';
 import pg from 'pg';
 import type { Logger } from '../config/log.js';
 import type { Db, Trx } from '../db/client.js';
-import { lifecycleStartedBy } from './lifecycles.js';
+import { handoversOf, type OutboxEvent } from './lifecycles.js';
+import { noOrgSchedules, type OrgScheduler, SCHEDULING_EVENTS } from './org-schedules.js';
 import type { Starter } from './starter.js';
 
 const CHANNEL = 'soundcloud_events';
 const PAGE = 50;
 const POLL_MS = 5_000;
 const RECONNECT_MS = 1_000;
-
-interface OutboxEvent {
-  id: string;
-  org_id: string;
-  type: string;
-  entity_type: string;
-  entity_id: string;
-}
 
 export interface Relay {
   /** Stops after the page under way. */
@@ -35,10 +28,11 @@ export interface RelayOptions {
   /** The same login, for the listening connection. */
   databaseUrl: string;
   starter: Starter;
+  scheduler: OrgScheduler;
   log: Logger;
 }
 
-export function startRelay({ db, databaseUrl, starter, log }: RelayOptions): Relay {
+export function startRelay({ db, databaseUrl, starter, scheduler, log }: RelayOptions): Relay {
   let stopping = false;
   let news = false;
   let nap = new AbortController();
@@ -79,7 +73,7 @@ export function startRelay({ db, databaseUrl, starter, log }: RelayOptions): Rel
       let taken = 0;
       news = false;
       try {
-        taken = await relayPage(db, starter, log);
+        taken = await relayPage(db, starter, log, scheduler);
       } catch (error) {
         log.warn(
           { err: error },
@@ -116,11 +110,16 @@ export function startRelay({ db, databaseUrl, starter, log }: RelayOptions): Rel
 }
 
 /** Hands one page of events over in one transaction. @returns how many events were taken. */
-export async function relayPage(db: Db, starter: Starter, log: Logger): Promise<number> {
+export async function relayPage(
+  db: Db,
+  starter: Starter,
+  log: Logger,
+  scheduler: OrgScheduler = noOrgSchedules,
+): Promise<number> {
   return db.transaction().execute(async (trx) => {
     const { rows: events } = await sql<OutboxEvent>`select * from private.relay_take(${PAGE})`.execute(trx);
     if (events.length === 0) return 0;
-    const outcomes = await Promise.allSettled(events.map((event) => handOver(event, starter)));
+    const outcomes = await Promise.allSettled(events.map((event) => handOver(event, starter, scheduler)));
     const done = events
       .filter((_, index) => outcomes[index]?.status === 'fulfilled')
       .map((event) => event.id);
@@ -153,9 +152,10 @@ function isAway(error: unknown): boolean {
   return ('code' in error && AWAY_CODES.includes(error.code)) || isAway(error.cause);
 }
 
-async function handOver(event: OutboxEvent, starter: Starter): Promise<void> {
-  const lifecycle = lifecycleStartedBy(event.type, event.org_id, event.entity_id);
-  if (lifecycle !== undefined) await starter.start(lifecycle);
+/** Everything an event asks for; tried again as a whole, so each part may be repeated. */
+async function handOver(event: OutboxEvent, starter: Starter, scheduler: OrgScheduler): Promise<void> {
+  if (SCHEDULING_EVENTS.includes(event.type)) await scheduler.ensure(event.org_id);
+  for (const handover of handoversOf(event)) await starter.handOver(handover);
 }
 
 async function markDone(trx: Trx, ids: string[]): Promise<void> {

@@ -1,19 +1,135 @@
-/** Temporal Schedules, created or brought up to date at each worker start. */
+/**
+ * Temporal Schedules: one for the installation, and for each org one per automation; created or brought up to date at
+ * each worker start, when an org is made and when its timezone or hours change. A Schedule is only a trigger: what it
+ * starts acts on everything that is due.
+ */
 import {
   type Client,
   ScheduleAlreadyRunning,
   type ScheduleOptions,
   ScheduleOverlapPolicy,
+  type ScheduleSpec,
 } from '@temporalio/client';
+import { type BusinessClock, compression, startOfDate, toReal } from '../domain/calendar.js';
+import {
+  SCHEDULED_AUTOMATIONS,
+  type ScheduledAutomation,
+  timingOf,
+} from '../domain/scheduled-automations.js';
+import type { QueueHours } from '../domain/settings.js';
 import {
   RECONCILER_EVERY_MINUTES,
   RECONCILER_ID,
   RECONCILER_TYPE,
 } from '../workflows/reconciler/contract.js';
+import {
+  SCHEDULED_START_TYPE,
+  type ScheduledStartInput,
+  scheduleId,
+} from '../workflows/scheduled-start/contract.js';
+import { SCHEDULED_LIFECYCLES } from '../workflows/scheduled-start/lifecycles.js';
 
-/** Idempotent: an existing schedule gets the present spec and keeps being paused, if it was. */
+export interface ScheduledOrg {
+  orgId: string;
+  timezone: string;
+  queueHours: QueueHours;
+}
+
+const HOUR_SECONDS = 3_600;
+/** The server refuses less. */
+const SHORTEST_CATCH_UP_SECONDS = 10;
+/** Id of the one Schedule an org has when its days are compressed. */
+const COMPRESSED_DAY = 'business-day';
+
+/** The installation's own schedule. Idempotent: an existing one gets the present spec and keeps being paused, if it was. */
 export async function ensureSchedules(client: Client, taskQueue: string): Promise<void> {
   await ensureSchedule(client, reconcilerSchedule(taskQueue));
+}
+
+/**
+ * The schedules of an org. Idempotent, as {@link ensureSchedules}.
+ * @throws RangeError when compressed days have no whole number of seconds, which a Schedule cannot follow.
+ */
+export async function ensureOrgSchedules(
+  client: Client,
+  taskQueue: string,
+  clock: BusinessClock,
+  org: ScheduledOrg,
+): Promise<void> {
+  for (const options of orgSchedules(taskQueue, clock, org)) await ensureSchedule(client, options);
+}
+
+/** The schedules an org has: in real time one for each automation, on compressed days one for all of them. */
+export function orgSchedules(taskQueue: string, clock: BusinessClock, org: ScheduledOrg): ScheduleOptions[] {
+  const automations = SCHEDULED_AUTOMATIONS.filter(
+    (automation) => SCHEDULED_LIFECYCLES[automation] !== undefined,
+  );
+  if (automations.length === 0) return [];
+  if (compression(clock) === 1) {
+    return automations.map((automation) => {
+      const { catchUpHours } = timingOf(automation, org.queueHours);
+      return orgSchedule(taskQueue, org, automation, [automation], {
+        spec: calendarOf(automation, org),
+        catchUpSeconds: catchUpHours * HOUR_SECONDS,
+      });
+    });
+  }
+  const { daySeconds } = clock;
+  if (!Number.isInteger(daySeconds)) {
+    throw new RangeError(
+      `A compressed day must last whole seconds, not ${daySeconds}. Set the day length accordingly.`,
+    );
+  }
+  const inDayOrder = [...automations].sort((a, b) => {
+    const [first, second] = [timingOf(a, org.queueHours), timingOf(b, org.queueHours)];
+    return first.timeOfDay < second.timeOfDay ? -1 : 1;
+  });
+  const midnight = toReal(clock, startOfDate('2026-01-01', 'UTC'));
+  const dayMs = daySeconds * 1_000;
+  const offsetSeconds = Math.round((((midnight % dayMs) + dayMs) % dayMs) / 1_000) % daySeconds;
+  return [
+    orgSchedule(taskQueue, org, COMPRESSED_DAY, inDayOrder, {
+      spec: { intervals: [{ every: `${daySeconds} seconds`, offset: `${offsetSeconds} seconds` }] },
+      catchUpSeconds: Math.round(daySeconds / 2),
+    }),
+  ];
+}
+
+function calendarOf(automation: ScheduledAutomation, org: ScheduledOrg): ScheduleSpec {
+  const { timeOfDay, dayOfMonth } = timingOf(automation, org.queueHours);
+  const [hour = 0, minute = 0] = timeOfDay.split(':').map(Number);
+  return {
+    calendars: [{ hour, minute, second: 0, dayOfMonth: dayOfMonth ?? { start: 1, end: 31 } }],
+    timezone: org.timezone,
+  };
+}
+
+function orgSchedule(
+  taskQueue: string,
+  org: ScheduledOrg,
+  name: string,
+  automations: ScheduledAutomation[],
+  when: { spec: ScheduleSpec; catchUpSeconds: number },
+): ScheduleOptions {
+  const input: ScheduledStartInput = { orgId: org.orgId, automations };
+  const id = scheduleId(taskQueue, org.orgId, name);
+  return {
+    scheduleId: id,
+    spec: when.spec,
+    policies: {
+      // A run starts its lifecycle and ends; while the worker is away each date keeps its own run.
+      overlap: ScheduleOverlapPolicy.ALLOW_ALL,
+      catchupWindow: `${Math.max(when.catchUpSeconds, SHORTEST_CATCH_UP_SECONDS)} seconds`,
+    },
+    action: {
+      type: 'startWorkflow',
+      workflowType: SCHEDULED_START_TYPE,
+      workflowId: id,
+      taskQueue,
+      args: [input],
+      staticSummary: `Starts ${automations.join(', ')}`,
+    },
+  };
 }
 
 function reconcilerSchedule(taskQueue: string): ScheduleOptions {

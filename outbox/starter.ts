@@ -1,17 +1,19 @@
 /** Starts lifecycles by their business id; starting one that runs already is a success. */
 import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
-import { type LifecycleStart, lifecycleOf } from './lifecycles.js';
+import { type Handover, type LifecycleRow, type LifecycleStart, lifecycleOf } from './lifecycles.js';
 
 export type LifecycleCondition = 'running' | 'missing' | 'failed' | 'ended';
 
 export interface Starter {
   /** @returns false when it runs or ended well already. */
   start(lifecycle: LifecycleStart): Promise<boolean>;
+  /** Does what an event asks for. A lifecycle that has ended is neither told nor run again. */
+  handOver(handover: Handover): Promise<void>;
   /** How the workflow of a row stands; `missing` also after retention. */
   inspect(workflowId: string): Promise<LifecycleCondition>;
-  lifecycleOf(entityType: string, orgId: string, entityId: string): LifecycleStart | undefined;
+  lifecycleOf(row: LifecycleRow): LifecycleStart | undefined;
   /** Starts the lifecycle of a row whose workflow is missing or failed. @returns false when there was nothing to start. */
-  startAgain(entityType: string, orgId: string, entityId: string): Promise<boolean>;
+  startAgain(row: LifecycleRow): Promise<boolean>;
 }
 
 /** A server that hangs must not hold the relay's transaction open, real ms. */
@@ -21,31 +23,34 @@ export function createStarter(client: Client, taskQueue: string): Starter {
   const starter: Starter = {
     lifecycleOf,
 
-    async startAgain(entityType, orgId, entityId) {
-      const lifecycle = lifecycleOf(entityType, orgId, entityId);
+    async startAgain(row) {
+      const lifecycle = lifecycleOf(row);
       return lifecycle === undefined ? false : starter.start(lifecycle);
     },
 
     async start(lifecycle) {
-      try {
-        await client.withDeadline(Date.now() + DEADLINE_MS, () =>
-          client.workflow.start(lifecycle.workflowType, {
-            workflowId: lifecycle.workflowId,
-            taskQueue,
-            args: lifecycle.args,
-            // A lifecycle that ended well is never run again under the same id; one that failed may be.
-            workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
-            workflowIdConflictPolicy: 'FAIL',
-            staticSummary: lifecycle.summary,
-            staticDetails: lifecycle.details,
-            typedSearchAttributes: lifecycle.typedSearchAttributes,
-          }),
-        );
-        return true;
-      } catch (error) {
-        if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
-        throw error;
+      return unlessStarted(() =>
+        client.workflow.start(lifecycle.workflowType, {
+          ...startOptions(lifecycle),
+          workflowIdReusePolicy: lifecycle.mayRunAgain ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
+          workflowIdConflictPolicy: 'FAIL',
+        }),
+      );
+    },
+
+    async handOver({ lifecycle, signal }) {
+      if (signal === undefined) {
+        await starter.start(lifecycle);
+        return;
       }
+      await unlessStarted(() =>
+        client.workflow.signalWithStart(lifecycle.workflowType, {
+          ...startOptions(lifecycle),
+          signal: signal.name,
+          signalArgs: [signal.input],
+          workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
+        }),
+      );
     },
 
     async inspect(workflowId) {
@@ -61,4 +66,25 @@ export function createStarter(client: Client, taskQueue: string): Starter {
     },
   };
   return starter;
+
+  function startOptions(lifecycle: LifecycleStart) {
+    return {
+      workflowId: lifecycle.workflowId,
+      taskQueue,
+      args: lifecycle.args,
+      staticSummary: lifecycle.summary,
+      staticDetails: lifecycle.details,
+      typedSearchAttributes: lifecycle.typedSearchAttributes,
+    };
+  }
+
+  async function unlessStarted(start: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await client.withDeadline(Date.now() + DEADLINE_MS, start);
+      return true;
+    } catch (error) {
+      if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+      throw error;
+    }
+  }
 }

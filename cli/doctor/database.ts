@@ -10,6 +10,8 @@ export interface OpenRow {
   orgId: string;
   entityType: string;
   entityId: string;
+  /** What its workflow id is built from where that is not the row's id. */
+  entityKey: string | null;
 }
 
 export interface DatabaseFacts {
@@ -80,8 +82,9 @@ async function checkOutbox(db: Db): Promise<Finding[]> {
 }
 
 async function openRows(db: Db): Promise<OpenRow[]> {
-  const { rows } = await sql<{ org_id: string; entity_type: string; entity_id: string }>`
-    select candidate.org_id, candidate.entity_type, candidate.entity_id
+  const { rows } = await sql<OpenRow>`
+    select candidate.org_id as "orgId", candidate.entity_type as "entityType", candidate.entity_id as "entityId",
+      candidate.entity_key as "entityKey"
     from private.reconcile_candidates() candidate
     where not exists (
       select from public.soundcloud_events event
@@ -90,5 +93,5 @@ async function openRows(db: Db): Promise<OpenRow[]> {
         and event.entity_id = candidate.entity_id
         and event.relayed_at is null
     )`.execute(db);
-  return rows.map((row) => ({ orgId: row.org_id, entityType: row.entity_type, entityId: row.entity_id }));
+  return rows;
 }

@@ -119,13 +119,12 @@ async function checkWorkflows(
   const failed: string[] = [];
   for (let from = 0; from < rows.length; from += PARALLEL) {
     await Promise.all(
-      rows.slice(from, from + PARALLEL).map(async ({ orgId, entityType, entityId }) => {
-        const lifecycle = starter.lifecycleOf(entityType, orgId, entityId);
+      rows.slice(from, from + PARALLEL).map(async (row) => {
+        const lifecycle = starter.lifecycleOf(row);
         if (!lifecycle) return;
         const condition = await starter.inspect(lifecycle.workflowId);
         if (condition === 'running') return;
-        if (repair && condition !== 'ended' && (await starter.startAgain(entityType, orgId, entityId)))
-          return;
+        if (repair && condition !== 'ended' && (await starter.startAgain(row))) return;
         (condition === 'failed' ? failed : missing).push(lifecycle.workflowId);
       }),
     );

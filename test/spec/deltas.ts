@@ -56,6 +56,8 @@ export const ADDED_COLUMNS: Readonly<Record<string, string[]>> = {
     'reach',
     'reach_factor',
     'outcome_reason',
+    // What a submission is still owed follows from the rows (lifecycles, "assignment").
+    'replacement_for',
   ],
   soundcloud_schedules: ['assignment_id', 'closed_at'],
   soundcloud_target_proposals: ['accepted_at', 'accepted_by'],
@@ -147,6 +149,7 @@ export const ADDED_UNIQUES: Readonly<Record<string, string[][]>> = {
   soundcloud_user_roles: [['user_id', 'role']],
   soundcloud_subgenres: [['family_id', 'name']],
   soundcloud_queues: [['date']],
+  soundcloud_queue_assignments: [['replacement_for']],
   soundcloud_campaigns: [['tracking_token']],
   soundcloud_inquiries: [['lower(email)']],
   soundcloud_email_logs: [['idempotency_key']],

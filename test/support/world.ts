@@ -110,6 +110,7 @@ export async function createWorld(
     SPARK_WORKFLOW_BUNDLE: servers.workflowBundle ?? inject('workflowBundle'),
     RESEND_REQUESTS_PER_SECOND: '1000',
     JWT_SECRET: randomBytes(32).toString('base64url'),
+    SPARK_ORG_SCHEDULES: 'off',
     LOG_LEVEL: 'silent',
   };
   const config = readConfig(env);

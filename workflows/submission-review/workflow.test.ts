@@ -313,7 +313,12 @@ describe('SoundCloud away', () => {
 describe('a worker that was away', () => {
   it('does not let a late decision hide that the promise was broken', async () => {
     const submission = await world.submit({ agoMs: 25 * HOUR_MS, unstarted: true });
-    const lifecycle = lifecycleOf('submission', world.orgId, submission.id);
+    const lifecycle = lifecycleOf({
+      entityType: 'submission',
+      orgId: world.orgId,
+      entityId: submission.id,
+      entityKey: null,
+    });
     if (lifecycle === undefined) throw new Error('submissions have no lifecycle');
     // The decision waits already when the worker looks at the review for the first time.
     const handle = await world.client.workflow.signalWithStart(lifecycle.workflowType, {
