@@ -3,19 +3,13 @@
  * SIGTERM or SIGINT, then finishes what it has begun.
  */
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import {
-  DefaultLogger,
-  NativeConnection,
-  Runtime,
-  Worker,
-  type WorkerOptions,
-  type WorkflowBundleOption,
-} from '@temporalio/worker';
+import { pathToFileURL } from 'node:url';
+import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createActivities } from './activities/index.js';
 import { type Config, readConfig, required } from './config/config.js';
 import { createLogger, type Logger } from './config/log.js';
 import { createTemporalClient, dataConverter } from './config/temporal.js';
+import { WORKFLOW_BUNDLE } from './config/workflow-bundle.js';
 import { createDatabase, type Db } from './db/client.js';
 import { readClock } from './db/clock.js';
 import { createTakeRequestLeave } from './db/rate-buckets.js';
@@ -158,10 +152,11 @@ async function createProviders(config: Config, db: Db) {
 /** A bundle built beforehand where there is one (it saves seconds at each start), else built now from the sources. */
 async function workflowCode(
   config: Config,
-): Promise<{ workflowBundle: WorkflowBundleOption } | { workflowsPath: string }> {
+): Promise<Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath' | 'bundlerOptions'>> {
   const prebuilt = config.SPARK_WORKFLOW_BUNDLE;
   if (prebuilt !== undefined) return { workflowBundle: { code: await readFile(prebuilt, 'utf8') } };
-  return { workflowsPath: fileURLToPath(new URL('./workflows/index.ts', import.meta.url)) };
+  const { workflowsPath, ...bundlerOptions } = WORKFLOW_BUNDLE;
+  return { workflowsPath, bundlerOptions };
 }
 
 async function main(): Promise<void> {

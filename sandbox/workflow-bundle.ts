@@ -7,17 +7,18 @@ import { access, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/pro
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+import { WORKFLOW_BUNDLE } from '../config/workflow-bundle.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Everything the bundle is made of. */
-const SOURCES = ['workflows', 'domain', 'package-lock.json'];
+const SOURCES = ['workflows', 'domain', 'package-lock.json', 'config/workflow-bundle.ts'];
 
 /** @param folder where bundles are kept. @returns path of the bundle for the present sources. */
 export async function workflowBundle(folder: string): Promise<string> {
   const path = join(folder, `workflows-${await fingerprint()}.js`);
   if (await exists(path)) return path;
   const { code } = await bundleWorkflowCode({
-    workflowsPath: join(ROOT, 'workflows', 'index.ts'),
+    ...WORKFLOW_BUNDLE,
     logger: new DefaultLogger('WARN'),
   });
   await mkdir(folder, { recursive: true });
