@@ -51,13 +51,15 @@ export interface RequestBucket {
 
 /**
  * Limits of the providers in real time (providers.md). SoundCloud states none for reads, so ours is a considerate one;
- * its tokens are 50 per 12 h and app. Resend allows 5 a second per team.
+ * its tokens are 50 per 12 h and app. Resend allows 5 a second per team. Influence Planner allows 30 a minute and key;
+ * ours leaves some for people who use the key by hand.
  */
 export const PROVIDER_LIMITS = {
   soundcloud: { requests: 10, windowSeconds: 1 },
   soundcloudToken: { requests: 50, windowSeconds: 12 * 3_600 },
   resend: { requests: 5, windowSeconds: 1 },
   slack: { requests: 1, windowSeconds: 1 },
+  influencePlanner: { requests: 25, windowSeconds: 60 },
 } as const satisfies Record<string, ProviderLimit>;
 
 /**

@@ -89,6 +89,20 @@ export const trackListAnswer = z.union([
   z.object({ collection: z.array(trackAnswer) }).transform((page) => page.collection),
 ]);
 
+export const userListAnswer = z.union([
+  z.array(userAnswer),
+  z.object({ collection: z.array(userAnswer) }).transform((page) => page.collection),
+]);
+
+/** A page of a list. Users of a list may come without the numbers of a whole user. */
+const pageOf = <S extends z.ZodType>(row: S) =>
+  z.object({ collection: z.array(row), next_href: z.string().nullish() });
+export const reposterPageAnswer = pageOf(
+  userReference.transform((row) => ({ urn: row.urn, handle: row.permalink, name: row.username })),
+);
+export const trackPageAnswer = pageOf(trackAnswer);
+export const setPageAnswer = pageOf(setAnswer);
+
 /** The resource behind /resolve, told apart by its `kind`. */
 export const resolvedAnswer = z.union([
   track

@@ -295,8 +295,8 @@ describe('the token', () => {
     let kept: StoredToken | null = null;
     const tokenStore: SoundCloudTokenStore = {
       read: async () => kept,
-      write: async (token) => {
-        kept = token;
+      renew: async (obtain) => {
+        kept = await obtain(kept);
       },
     };
     const before = await sandbox.admin.tokensIssued();

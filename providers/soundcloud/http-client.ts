@@ -11,8 +11,25 @@ import {
 } from '../http/failures.js';
 import { createGuardedFetch, timeoutsWithin } from '../http/guarded-fetch.js';
 import { awaitRequestLeave, RequestNotYetAllowed, type TakeRequestLeave } from '../rate-limit.js';
-import { resolvedAnswer, setAnswer, trackAnswer, trackListAnswer, userAnswer } from './answers.js';
-import type { ResolvedResource, SoundCloudPort, SoundCloudTrack, SoundCloudUser } from './port.js';
+import {
+  reposterPageAnswer,
+  resolvedAnswer,
+  setAnswer,
+  setPageAnswer,
+  trackAnswer,
+  trackListAnswer,
+  trackPageAnswer,
+  userAnswer,
+  userListAnswer,
+} from './answers.js';
+import { readPage } from './pages.js';
+import type {
+  ResolvedResource,
+  SoundCloudPageRequest,
+  SoundCloudPort,
+  SoundCloudTrack,
+  SoundCloudUser,
+} from './port.js';
 import { expandShortLink } from './short-links.js';
 import {
   createTokenSource,
@@ -44,6 +61,10 @@ export interface SoundCloudClientOptions {
 
 /** Rows asked for in one request; the API's page size. */
 const BATCH_SIZE = 50;
+/** Most rows of a page of reposters or reposts. */
+const MOST_ROWS = 200;
+/** Without it the API leaves out tracks that are blocked where it is asked from. */
+const ALL_ACCESS = 'playable,preview,blocked';
 const SET_URN = 'soundcloud:playlists:';
 
 /** Builds the client. Nothing is sent before the first call. */
@@ -135,25 +156,29 @@ export function createSoundCloudClient(options: SoundCloudClientOptions): SoundC
     );
   }
 
+  /** Rows of one batch by URN; rows nobody asked for and repeated ones are dropped. */
+  async function batch<T extends { urn: string }>(
+    operation: string,
+    path: '/tracks' | '/users',
+    urns: readonly string[],
+    schema: z.ZodType<T[]>,
+    signal: AbortSignal | undefined,
+  ): Promise<T[]> {
+    const query = new URLSearchParams({ urns: urns.join(','), limit: String(BATCH_SIZE) });
+    const answer = await get(operation, `${apiUrl}${path}?${query}`, signal);
+    const rows = readJson('soundcloud', operation, requireSuccess('soundcloud', operation, answer), schema);
+    return rows.filter((row) => urns.includes(row.urn));
+  }
+
   async function tracks(
     urns: readonly string[],
     signal?: AbortSignal,
   ): Promise<Map<string, SoundCloudTrack>> {
-    const operation = 'read tracks';
     const wanted = [...new Set(urns)];
     const found = new Map<string, SoundCloudTrack>();
-    const inBatches = wanted.filter((urn) => !urn.startsWith(SET_URN));
-    for (let start = 0; start < inBatches.length; start += BATCH_SIZE) {
-      const batch = inBatches.slice(start, start + BATCH_SIZE);
-      const query = new URLSearchParams({ urns: batch.join(','), limit: String(BATCH_SIZE) });
-      const answer = await get(operation, `${apiUrl}/tracks?${query}`, signal);
-      const rows = readJson(
-        'soundcloud',
-        operation,
-        requireSuccess('soundcloud', operation, answer),
-        trackListAnswer,
-      );
-      for (const row of rows) if (batch.includes(row.urn)) found.set(row.urn, row);
+    for (const some of chunks(wanted.filter((urn) => !urn.startsWith(SET_URN)))) {
+      for (const row of await batch('read tracks', '/tracks', some, trackListAnswer, signal))
+        found.set(row.urn, row);
     }
     // A batch leaves rows out now and then; only an answer for the row itself says that it is gone.
     for (const urn of wanted) {
@@ -165,13 +190,71 @@ export function createSoundCloudClient(options: SoundCloudClientOptions): SoundC
   }
 
   async function users(urns: readonly string[], signal?: AbortSignal): Promise<Map<string, SoundCloudUser>> {
+    const wanted = [...new Set(urns)];
     const found = new Map<string, SoundCloudUser>();
-    for (const urn of new Set(urns)) {
+    for (const some of chunks(wanted)) {
+      // A single one is read by its own address, which alone can say that it is gone.
+      if (some.length === 1) continue;
+      for (const row of await userBatch(some, signal)) found.set(row.urn, row);
+    }
+    for (const urn of wanted) {
+      if (found.has(urn)) continue;
       const row = await getOne('read a user', `/users/${encodeURIComponent(urn)}`, userAnswer, signal);
       if (row) found.set(urn, row);
     }
     return found;
   }
+
+  /** A batch of users; none where the API takes no batch of them: they are then read one by one. */
+  async function userBatch(
+    urns: readonly string[],
+    signal: AbortSignal | undefined,
+  ): Promise<SoundCloudUser[]> {
+    try {
+      return await batch('read users', '/users', urns, userListAnswer, signal);
+    } catch (error) {
+      const refused = error instanceof ProviderError && [400, 404, 405].includes(error.details.status ?? 0);
+      if (refused) return [];
+      throw error;
+    }
+  }
+
+  /** One page of a list below `path`. Null when what the list belongs to does not exist. */
+  async function page<T extends { urn: string }>(
+    operation: string,
+    path: string,
+    query: Record<string, string>,
+    request: SoundCloudPageRequest,
+    schema: z.ZodType<{ collection: T[]; next_href?: string | null | undefined }>,
+    signal: AbortSignal | undefined,
+  ) {
+    return readPage({
+      operation,
+      apiUrl,
+      first: `${path}?${new URLSearchParams({ ...query, limit: String(request.limit ?? MOST_ROWS), linked_partitioning: 'true' })}`,
+      cursor: request.cursor ?? null,
+      get: (url) => get(operation, url, signal),
+      schema,
+    });
+  }
+
+  const reposters: SoundCloudPort['reposters'] = (urn, request = {}, signal) =>
+    page(
+      'list the reposters of a track',
+      `/${urn.startsWith(SET_URN) ? 'playlists' : 'tracks'}/${encodeURIComponent(urn)}/reposters`,
+      {},
+      request,
+      reposterPageAnswer,
+      signal,
+    );
+
+  const userReposts: SoundCloudPort['userReposts'] = (urn, request = {}, signal) => {
+    const operation = 'list the reposts of a user';
+    const path = `/users/${encodeURIComponent(urn)}/reposts`;
+    return request.kind === 'set'
+      ? page(operation, `${path}/playlists`, {}, request, setPageAnswer, signal)
+      : page(operation, `${path}/tracks`, { access: ALL_ACCESS }, request, trackPageAnswer, signal);
+  };
 
   async function probe(): Promise<{ ok: boolean; detail: string }> {
     if (!tokens) {
@@ -202,6 +285,14 @@ export function createSoundCloudClient(options: SoundCloudClientOptions): SoundC
       expandShortLink(fetch, options.takeLeave, options.shortLinkUrl, url, signal),
     tracks,
     users,
+    reposters,
+    userReposts,
     probe,
   };
+}
+
+function chunks(urns: readonly string[]): string[][] {
+  return Array.from({ length: Math.ceil(urns.length / BATCH_SIZE) }, (_, index) =>
+    urns.slice(index * BATCH_SIZE, (index + 1) * BATCH_SIZE),
+  );
 }

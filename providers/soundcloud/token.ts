@@ -19,7 +19,11 @@ export interface StoredToken {
 /** Where several processes share one token. Holds a secret: a store must not log it and should encrypt it at rest. */
 export interface SoundCloudTokenStore {
   read(): Promise<StoredToken | null>;
-  write(token: StoredToken): Promise<void>;
+  /**
+   * Runs `obtain` while no other process renews, with the token kept at that moment, and keeps the one it answers with.
+   * When `obtain` throws, nothing changes.
+   */
+  renew(obtain: (kept: StoredToken | null) => Promise<StoredToken>): Promise<void>;
 }
 
 export interface TokenSource {
@@ -69,11 +73,26 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   }
 
   async function fly(refused: string | undefined): Promise<StoredToken> {
-    const stored = (await store?.read()) ?? null;
-    const token = usable(stored, refused) ? stored : await request(stored ?? held);
-    held = token;
-    if (token !== stored) await store?.write(token);
-    return token;
+    const kept = (await store?.read()) ?? null;
+    held = usable(kept, refused) ? kept : store ? await renewIn(store, refused) : await request(held);
+    return held;
+  }
+
+  /** Another process may have renewed it while this one waited for its turn. */
+  async function renewIn(shared: SoundCloudTokenStore, refused: string | undefined): Promise<StoredToken> {
+    const own = held;
+    let obtained: StoredToken | null = null;
+    try {
+      await shared.renew(async (kept) => {
+        obtained = usable(kept, refused) ? kept : await request(kept ?? own);
+        return obtained;
+      });
+    } catch (error) {
+      // Asked for and not kept: it still serves this process, and asking once more would use up another.
+      if (obtained === null) throw error;
+    }
+    if (obtained === null) throw new Error('The token store renewed nothing.');
+    return obtained;
   }
 
   async function request(previous: StoredToken | null): Promise<StoredToken> {
