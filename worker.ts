@@ -12,6 +12,7 @@ import { createTemporalClient, dataConverter } from './config/temporal.js';
 import { WORKFLOW_BUNDLE } from './config/workflow-bundle.js';
 import { createDatabase, type Db } from './db/client.js';
 import { readClock } from './db/clock.js';
+import { createProviderTokenStore } from './db/provider-tokens.js';
 import { createTakeRequestLeave } from './db/rate-buckets.js';
 import { compression } from './domain/calendar.js';
 import { createOrgScheduler, noOrgSchedules } from './outbox/org-schedules.js';
@@ -20,6 +21,7 @@ import { ensureSchedules } from './outbox/schedules.js';
 import { ensureSearchAttributes } from './outbox/search-attributes.js';
 import { createStarter } from './outbox/starter.js';
 import { createResendClient } from './providers/email/resend-client.js';
+import { createInfluencePlannerClient } from './providers/influence-planner/http-client.js';
 import { bucketFor, PROVIDER_LIMITS, type ProviderLimit } from './providers/rate-limit.js';
 import { createSlackClient } from './providers/slack/webhook-client.js';
 import { createSoundCloudClient } from './providers/soundcloud/http-client.js';
@@ -81,24 +83,22 @@ export async function startWorker(config: Config, log: Logger): Promise<RunningW
       maxConcurrentActivityTaskExecutions: 40,
     }),
     // Activity-only queues, one per system outside, so that a slow one holds nobody else up.
-    Worker.create({
-      ...common,
-      taskQueue: `${taskQueue}-soundcloud`,
-      activities: activities.soundcloud,
-      maxConcurrentActivityTaskExecutions: 20,
-    }),
-    Worker.create({
-      ...common,
-      taskQueue: `${taskQueue}-email`,
-      activities: activities.email,
-      maxConcurrentActivityTaskExecutions: 20,
-    }),
-    Worker.create({
-      ...common,
-      taskQueue: `${taskQueue}-webhooks`,
-      activities: activities.webhooks,
-      maxConcurrentActivityTaskExecutions: 20,
-    }),
+    ...Object.entries({
+      soundcloud: activities.soundcloud,
+      email: activities.email,
+      webhooks: activities.webhooks,
+      'influence-planner': activities.influencePlanner,
+    })
+      // A worker without activities has nothing to poll for and ends at once.
+      .filter(([, group]) => Object.keys(group).length > 0)
+      .map(([name, group]) =>
+        Worker.create({
+          ...common,
+          taskQueue: `${taskQueue}-${name}`,
+          activities: group,
+          maxConcurrentActivityTaskExecutions: 20,
+        }),
+      ),
   ]);
   await scheduler.ensureAll();
   const relay = startRelay({ db, databaseUrl, starter, scheduler, log });
@@ -128,20 +128,40 @@ async function createProviders(config: Config, db: Db) {
   const faster = compression(await readClock(db));
   const leave = (key: string, limit: ProviderLimit) =>
     createTakeRequestLeave(db, { key, ...bucketFor(limit, faster) });
+  const { SOUNDCLOUD_CLIENT_ID: clientId, SOUNDCLOUD_CLIENT_SECRET: clientSecret } = config;
+  const tokenUrl = config.SOUNDCLOUD_TOKEN_URL;
   return {
     soundcloud: createSoundCloudClient({
       apiUrl: config.SOUNDCLOUD_API_URL,
-      tokenUrl: config.SOUNDCLOUD_TOKEN_URL,
+      tokenUrl,
       shortLinkUrl: config.SOUNDCLOUD_SHORT_LINK_URL,
-      clientId: config.SOUNDCLOUD_CLIENT_ID,
-      clientSecret: config.SOUNDCLOUD_CLIENT_SECRET,
+      clientId,
+      clientSecret,
       takeLeave: leave('soundcloud', PROVIDER_LIMITS.soundcloud),
       takeTokenLeave: leave('soundcloud-token', PROVIDER_LIMITS.soundcloudToken),
+      ...(clientId &&
+        clientSecret && {
+          tokenStore: createProviderTokenStore(db, {
+            provider: 'soundcloud',
+            tokenUrl,
+            clientId,
+            clientSecret,
+          }),
+        }),
     }),
     email: createResendClient({
       baseUrl: config.RESEND_BASE_URL,
       apiKey: config.RESEND_API_KEY,
       takeLeave: leave('resend', { requests: config.RESEND_REQUESTS_PER_SECOND, windowSeconds: 1 }),
+    }),
+    influencePlanner: createInfluencePlannerClient({
+      baseUrl: config.INFLUENCE_PLANNER_BASE_URL,
+      username: config.INFLUENCE_PLANNER_USERNAME,
+      apiKey: config.INFLUENCE_PLANNER_API_KEY,
+      takeLeave: leave('influence-planner', {
+        requests: config.INFLUENCE_PLANNER_REQUESTS_PER_MINUTE,
+        windowSeconds: 60,
+      }),
     }),
     slack: createSlackClient({
       extraOrigins: config.SLACK_WEBHOOK_ORIGIN === undefined ? [] : [config.SLACK_WEBHOOK_ORIGIN],

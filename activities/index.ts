@@ -1,6 +1,7 @@
 /** All activities, composed from what they need. Their names are permanent. */
 import type { Db } from '../db/client.js';
 import type { EmailPort } from '../providers/email/port.js';
+import type { InfluencePlannerPort } from '../providers/influence-planner/port.js';
 import type { SlackPort } from '../providers/slack/port.js';
 import type { SoundCloudPort } from '../providers/soundcloud/port.js';
 import { createEmailActivities } from './email.js';
@@ -15,6 +16,7 @@ export interface ActivityDependencies {
   db: Db;
   soundcloud: SoundCloudPort;
   email: EmailPort;
+  influencePlanner: InfluencePlannerPort;
   slack: SlackPort;
   mailFrom: string;
   starter: LifecycleStarter;
@@ -32,8 +34,13 @@ export function createActivities(dependencies: ActivityDependencies) {
     soundcloud: createSoundCloudActivities(dependencies),
     email: { deliverMail: createEmailActivities(dependencies).deliverMail },
     webhooks: createSlackActivities(dependencies),
+    influencePlanner: {},
   };
 }
 
 type Groups = ReturnType<typeof createActivities>;
-export type Activities = Groups['database'] & Groups['soundcloud'] & Groups['email'] & Groups['webhooks'];
+export type Activities = Groups['database'] &
+  Groups['soundcloud'] &
+  Groups['email'] &
+  Groups['webhooks'] &
+  Groups['influencePlanner'];

@@ -40,6 +40,17 @@ const configSchema = z.object({
   RESEND_API_KEY: z.string().optional(),
   RESEND_REQUESTS_PER_SECOND: z.coerce.number().positive().default(5),
   MAIL_FROM: z.string().default('Artist Spark <ops@artist-spark.invalid>'),
+  INFLUENCE_PLANNER_BASE_URL: url.default('https://api.influenceplanner.com/partner/v1/'),
+  /** Given by the vendor on request. Without both, schedules become tasks for the supporters. */
+  INFLUENCE_PLANNER_USERNAME: z.string().optional(),
+  INFLUENCE_PLANNER_API_KEY: z.string().optional(),
+  /** The vendor allows 30 a minute and key. */
+  INFLUENCE_PLANNER_REQUESTS_PER_MINUTE: z.coerce.number().min(1).default(25),
+  /** `whsec_…` (Standard Webhooks). With it, completion webhooks signed with it are accepted. */
+  INFLUENCE_PLANNER_WEBHOOK_SECRET: z
+    .string()
+    .regex(/^whsec_[A-Za-z0-9+/]{32,}={0,2}$/, 'must be whsec_ and at least 24 bytes in base64')
+    .optional(),
   /** A further origin, beside Slack's own, that an org's slack_webhook may have (the sandbox, a compatible server). */
   SLACK_WEBHOOK_ORIGIN: url.optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),

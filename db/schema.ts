@@ -664,6 +664,12 @@ export interface SoundcloudProviderIntents {
   updated_at: Generated<Timestamp>;
 }
 
+export interface SoundcloudProviderTokens {
+  ciphertext: Buffer | null;
+  kept_at: Generated<Timestamp>;
+  key: string;
+}
+
 export interface SoundcloudQueueAssignments {
   closed_at: Timestamp | null;
   completed_at: Timestamp | null;
@@ -1035,6 +1041,7 @@ export interface DB {
   soundcloud_preview_cache: SoundcloudPreviewCache;
   soundcloud_proof_checks: SoundcloudProofChecks;
   soundcloud_provider_intents: SoundcloudProviderIntents;
+  soundcloud_provider_tokens: SoundcloudProviderTokens;
   soundcloud_queue_assignments: SoundcloudQueueAssignments;
   soundcloud_queue_drafts: SoundcloudQueueDrafts;
   soundcloud_queues: SoundcloudQueues;

@@ -5,7 +5,7 @@ import { openRlsWorld, type RlsWorld } from './rls-world.js';
 
 const API_ROLES = ['anon', 'authenticated', 'service_role', 'spark_integrator', 'spark_api', 'spark_worker'];
 /** Rows that belong to no org. */
-const GLOBAL_TABLES = ['orgs', 'soundcloud_clock', 'soundcloud_rate_buckets'];
+const GLOBAL_TABLES = ['orgs', 'soundcloud_clock', 'soundcloud_provider_tokens', 'soundcloud_rate_buckets'];
 
 let world: RlsWorld;
 

@@ -39,6 +39,7 @@ export const MACHINERY_SAMPLES: Record<string, TableSample> = {
   soundcloud_rate_buckets: {
     row: (of) => ({ key: word(of), tokens: 1, capacity: 1, refill_per_second: 1, filled_at: TIME }),
   },
+  soundcloud_provider_tokens: { row: (of) => ({ key: word(of) }) },
   soundcloud_ops_tasks: {
     row: (of) => ({ ...base('soundcloud_ops_tasks', of), kind: 'cancel_schedule', title: 'Cancel it' }),
   },

@@ -111,6 +111,8 @@ export const ADDED_TABLES: readonly string[] = [
   'soundcloud_preview_cache',
   'soundcloud_proof_checks',
   'soundcloud_provider_intents',
+  // Few tokens are given (50 per 12 h), so they are shared by all workers.
+  'soundcloud_provider_tokens',
   'soundcloud_queue_drafts',
   'soundcloud_rate_buckets',
   'soundcloud_salespersons',
