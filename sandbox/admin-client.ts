@@ -9,6 +9,14 @@ import type { SandboxSystemName, SandboxUrls } from './systems.js';
 export interface SandboxAdmin {
   addUsers(users: readonly UserInput[]): Promise<{ urn: string; handle: string; url: string }[]>;
   addTracks(tracks: readonly TrackInput[]): Promise<{ urn: string; url: string; shortUrl: string }[]>;
+  /** Followers from now on; growth stops unless it is given anew. */
+  setFollowers(handle: string, followers: number, followersPerDay?: number): Promise<void>;
+  /** Deletes a profile (404, its tracks too), or brings it back. */
+  setGone(handle: string, gone: boolean): Promise<void>;
+  /** @param at business epoch ms, past or future (default: now). A repost that stands already stays as it is. */
+  addRepost(handle: string, trackUrl: string, at?: number): Promise<void>;
+  /** Takes a standing repost down. */
+  removeRepost(handle: string, trackUrl: string, at?: number): Promise<void>;
   /** @param target null: a dead link. */
   addShortLink(code: string, target: string | null): Promise<string>;
   /** Ends all access tokens, as an app's reset does. */
@@ -64,6 +72,18 @@ export function createSandboxAdmin(urls: Pick<SandboxUrls, SandboxSystemName>): 
           tracks,
         )
       ).tracks,
+    setFollowers: async (handle, followers, followersPerDay = 0) => {
+      await call<unknown>('soundcloud', 'PATCH', `/_admin/users/${handle}`, { followers, followersPerDay });
+    },
+    setGone: async (handle, gone) => {
+      await call<unknown>('soundcloud', 'PATCH', `/_admin/users/${handle}`, { gone });
+    },
+    addRepost: async (handle, trackUrl, at) => {
+      await call<unknown>('soundcloud', 'POST', '/_admin/reposts', { handle, trackUrl, at });
+    },
+    removeRepost: async (handle, trackUrl, at) => {
+      await call<unknown>('soundcloud', 'DELETE', '/_admin/reposts', { handle, trackUrl, at });
+    },
     addShortLink: async (code, target) =>
       (await call<{ url: string }>('soundcloud', 'POST', '/_admin/short-links', { code, target })).url,
     revokeTokens: () => call<void>('soundcloud', 'DELETE', '/_admin/tokens'),

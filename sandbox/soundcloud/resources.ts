@@ -17,7 +17,13 @@ export const userInput = z.object({
   followers: count,
   /** May be negative. */
   followersPerDay: z.number().default(0),
+  /** The profile was deleted: it and its tracks are not found (404) until it is put in again. */
+  gone: z.boolean().default(false),
 });
+/** What can change of an artist that is there. */
+export const userChange = z
+  .object({ followers: count, followersPerDay: z.number(), gone: z.boolean() })
+  .partial();
 
 export const trackInput = z.object({
   /** The artist; must exist. */
@@ -93,11 +99,20 @@ export class ResourceStore {
     const user: User = {
       ...input,
       name: input.name ?? known?.name ?? input.handle,
-      urn: `soundcloud:users:${numberFor(input.handle)}`,
+      urn: userUrn(input.handle),
       since: now,
     };
     this.#write({ user });
     return user;
+  }
+
+  /** Changes an artist that is there; growth goes on from the followers of now. Undefined: there is none. */
+  changeUser(handle: string, change: z.output<typeof userChange>, now: number): User | undefined {
+    const known = this.#users.get(handle);
+    if (!known) return undefined;
+    const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
+    this.#write({ user: { ...known, followers: followersAt(known, now), ...given, since: now } });
+    return this.#users.get(handle);
   }
 
   hasTrack(input: z.output<typeof trackInput>): boolean {
@@ -126,9 +141,10 @@ export class ResourceStore {
   }
 
   byUrn(urn: string): User | Track | undefined {
-    return this.#byUrn.get(urn);
+    return this.#visible(this.#byUrn.get(urn));
   }
 
+  /** Also one whose profile is gone. */
   user(handle: string): User | undefined {
     return this.#users.get(handle);
   }
@@ -137,7 +153,7 @@ export class ResourceStore {
   byPath(path: string): User | Track | undefined {
     const parts = path.split('/').filter((part) => part !== '');
     const token = parts.at(-1)?.startsWith('s-') ? parts.pop() : undefined;
-    const found = this.#byPath.get(`/${parts.join('/').toLowerCase()}`);
+    const found = this.#visible(this.#byPath.get(`/${parts.join('/').toLowerCase()}`));
     if (found && isTrack(found) && found.secretToken !== null && found.secretToken !== token)
       return undefined;
     return found;
@@ -154,6 +170,11 @@ export class ResourceStore {
 
   close(): void {
     this.#journal.close();
+  }
+
+  /** Nothing of an artist who is gone can be found. */
+  #visible(row: User | Track | undefined): User | Track | undefined {
+    return row && this.#users.get(row.handle)?.gone ? undefined : row;
   }
 
   #write(record: z.output<typeof entry>): void {
@@ -190,11 +211,20 @@ export function permalinkUrl(row: User | Track): string {
 /** Growth of a track that names none: a small, steady one. */
 const USUAL_GROWTH = { plays: 24, likes: 2, reposts: 0.5, comments: 0.25 };
 
-/** A track's counts at a business instant (epoch ms); never before it was put in. */
-export function countsAt(track: Track, now: number): Record<keyof typeof USUAL_GROWTH, number> {
+/**
+ * A track's counts at a business instant (epoch ms); never before it was put in.
+ * @param brought what reposts added by then.
+ */
+export function countsAt(
+  track: Track,
+  now: number,
+  brought: { plays: number; likes: number; reposts: number },
+): Record<keyof typeof USUAL_GROWTH, number> {
   const days = Math.max(0, now - track.since) / DAY_MS;
+  const added: Partial<Record<keyof typeof USUAL_GROWTH, number>> = brought;
   const at = (of: keyof typeof USUAL_GROWTH) =>
-    Math.max(0, Math.floor((track.counts[of] ?? 0) + (track.perDay[of] ?? USUAL_GROWTH[of]) * days));
+    Math.max(0, Math.floor((track.counts[of] ?? 0) + (track.perDay[of] ?? USUAL_GROWTH[of]) * days)) +
+    (added[of] ?? 0);
   return { plays: at('plays'), likes: at('likes'), reposts: at('reposts'), comments: at('comments') };
 }
 
@@ -218,6 +248,11 @@ function slugOf(title: string): string {
       .replace(/[^a-z0-9]+/g, '-')
       .replace(/^-+|-+$/g, '') || 'untitled'
   );
+}
+
+/** The URN of an artist; an artist's number is the same for everybody who asks SoundCloud. */
+export function userUrn(handle: string): string {
+  return `soundcloud:users:${numberFor(handle)}`;
 }
 
 /** A nine-digit id that depends on the name alone, so that ids do not depend on the order of the catalogue. */

@@ -3,16 +3,13 @@
  * far as the product uses them. It lies on order the way the real one does: empty, stale, duplicate and missing rows.
  */
 import type { Express, Request, Response } from 'express';
-import { z } from 'zod';
 import { type BusinessClock, compression, DAY_MS, toBusiness } from '../../domain/calendar.js';
+import { bentList } from '../bent-list.js';
 import type { FaultBox } from '../faults.js';
-import {
-  readAdminBody,
-  type SandboxSystem,
-  type SystemOptions,
-  startSystem,
-  TRANSPORT_FAULTS,
-} from '../system.js';
+import { type SandboxSystem, type SystemOptions, startSystem, TRANSPORT_FAULTS } from '../system.js';
+import { adminRoutes, repostAdminRoutes } from './admin-routes.js';
+import { listRoutes } from './lists.js';
+import { RepostStore } from './reposts.js';
 import {
   type Catalogue,
   countsAt,
@@ -20,7 +17,6 @@ import {
   isTrack,
   permalinkUrl,
   ResourceStore,
-  shortLinkInput,
   type Track,
   trackInput,
   type User,
@@ -39,13 +35,26 @@ export interface SoundCloudSandboxOptions extends SystemOptions {
 }
 
 const MOST_ROWS = 50;
-const oneOrMany = <S extends z.ZodType>(schema: S) =>
-  z.union([z.array(schema), schema.transform((one) => [one])]);
 
-export async function startSoundCloudSandbox(options: SoundCloudSandboxOptions): Promise<SandboxSystem> {
+/** What people do at SoundCloud, for stand-ins that act for them. Times are business epoch ms. */
+export interface SoundCloudPeople {
+  user(handle: string): { urn: string; handle: string; name: string; followers: number } | undefined;
+  /** By the URL of a public track or set. @returns false when there is no such artist or track. */
+  repost(handle: string, trackUrl: string, at: number): boolean;
+  /** @returns false when no such repost stands. */
+  removeRepost(handle: string, trackUrl: string, at: number): boolean;
+}
+
+export interface SoundCloudSandbox extends SandboxSystem {
+  people: SoundCloudPeople;
+}
+
+export async function startSoundCloudSandbox(options: SoundCloudSandboxOptions): Promise<SoundCloudSandbox> {
   const realNow = options.now ?? Date.now;
   const businessNow = () => toBusiness(options.clock, realNow());
   const resources = new ResourceStore(options.dataDir);
+  const reposts = new RepostStore(options.dataDir);
+  const people = peopleOf(resources, reposts, businessNow);
   const tokens = new TokenDesk({ ...options, compression: compression(options.clock), now: realNow });
   for (const user of options.catalogue?.users ?? []) {
     if (!resources.user(user.handle)) resources.putUser(userInput.parse(user), businessNow());
@@ -53,9 +62,12 @@ export async function startSoundCloudSandbox(options: SoundCloudSandboxOptions):
   for (const track of options.catalogue?.tracks ?? [])
     resources.putTrack(trackInput.parse(track), businessNow());
 
-  return startSystem(options, {
+  const system = await startSystem(options, {
     faultKinds: [...TRANSPORT_FAULTS, 'empty', 'stale', 'duplicate', 'missing'],
-    admin: (app) => adminRoutes(app, resources, tokens, businessNow),
+    admin: (app) => {
+      adminRoutes(app, resources, tokens, businessNow);
+      repostAdminRoutes(app, people, businessNow);
+    },
     routes: (app, faults) => {
       app.post('/oauth/token', faults.pauseFirst, tokens.answer);
       app.get('/on/:code', faults.pauseFirst, (req, res) => {
@@ -68,23 +80,63 @@ export async function startSoundCloudSandbox(options: SoundCloudSandboxOptions):
         else res.status(401).json({ code: 401, message: 'The access token is missing, unknown or expired.' });
       });
       app.use(faults.pauseFirst);
-      apiRoutes(app, faults, resources, businessNow);
+      apiRoutes(app, faults, resources, reposts, businessNow);
     },
     close: () => {
       resources.close();
+      reposts.close();
       tokens.close();
     },
   });
+  return { ...system, people };
+}
+
+function peopleOf(
+  resources: ResourceStore,
+  reposts: RepostStore,
+  businessNow: () => number,
+): SoundCloudPeople {
+  const pairOf = (handle: string, trackUrl: string) => {
+    const user = resources.user(handle);
+    const track = URL.canParse(trackUrl) ? resources.byPath(new URL(trackUrl).pathname) : undefined;
+    return user && !user.gone && track && isTrack(track) ? { user, track } : undefined;
+  };
+  return {
+    user(handle) {
+      const user = resources.user(handle);
+      return user && !user.gone
+        ? { urn: user.urn, handle, name: user.name, followers: followersAt(user, businessNow()) }
+        : undefined;
+    },
+    repost(handle, trackUrl, at) {
+      const pair = pairOf(handle, trackUrl);
+      if (!pair) return false;
+      const followers = followersAt(pair.user, at);
+      reposts.add({ userUrn: pair.user.urn, trackUrn: pair.track.urn, at, followers });
+      return true;
+    },
+    removeRepost(handle, trackUrl, at) {
+      const pair = pairOf(handle, trackUrl);
+      return pair !== undefined && reposts.remove(pair.user.urn, pair.track.urn, at);
+    },
+  };
 }
 
 function apiRoutes(
   app: Express,
   faults: FaultBox,
   resources: ResourceStore,
+  reposts: RepostStore,
   businessNow: () => number,
 ): void {
   const seenAt = (res: Response) => businessNow() - (faults.find(res, 'stale')?.days ?? 0) * DAY_MS;
-  const show = (row: User | Track, res: Response) => represent(row, resources, seenAt(res));
+  const show = (row: User | Track, res: Response) => represent(row, { resources, reposts }, seenAt(res));
+  /** Rows of a batch, which are public and of the kind that is asked for. */
+  const batchOf = (req: Request, fits: (row: User | Track) => boolean) => {
+    const urns = typeof req.query.urns === 'string' ? req.query.urns.split(',') : [];
+    const rows = urns.slice(0, MOST_ROWS).map((urn) => resources.byUrn(urn));
+    return rows.filter((row): row is User | Track => row !== undefined && fits(row));
+  };
 
   app.get('/resolve', (req, res) => {
     const wanted =
@@ -105,13 +157,14 @@ function apiRoutes(
   });
 
   app.get('/tracks', (req, res) => {
-    const urns = typeof req.query.urns === 'string' ? req.query.urns.split(',') : [];
-    const known = urns.slice(0, MOST_ROWS).flatMap((urn) => {
-      const row = resources.byUrn(urn);
-      return row && isTrack(row) && row.kind === 'track' && row.secretToken === null ? [row] : [];
-    });
-    res.json(bentList(known, faults, res).map((row) => show(row, res)));
+    const rows = batchOf(req, (row) => isTrack(row) && row.kind === 'track' && row.secretToken === null);
+    res.json(bentList(rows, (row) => row.urn, faults, res).map((row) => show(row, res)));
   });
+  app.get('/users', (req, res) => {
+    const rows = batchOf(req, (row) => !isTrack(row));
+    res.json(bentList(rows, (row) => row.urn, faults, res).map((row) => show(row, res)));
+  });
+  listRoutes({ app, faults, resources, reposts, seenAt, show });
 
   app.get(['/tracks/:urn', '/playlists/:urn', '/users/:urn'], (req, res) => {
     const row = resources.byUrn(String(req.params.urn));
@@ -121,70 +174,21 @@ function apiRoutes(
   });
 }
 
-function adminRoutes(
-  app: Express,
-  resources: ResourceStore,
-  tokens: TokenDesk,
-  businessNow: () => number,
-): void {
-  app.post('/_admin/users', (req, res) => {
-    const users = readAdminBody(oneOrMany(userInput), req, res);
-    if (!users) return;
-    const rows = users.map((user) => resources.putUser(user, businessNow()));
-    res
-      .status(201)
-      .json({ users: rows.map((row) => ({ urn: row.urn, handle: row.handle, url: permalinkUrl(row) })) });
-  });
-  app.post('/_admin/tracks', (req, res) => {
-    const tracks = readAdminBody(oneOrMany(trackInput), req, res);
-    if (!tracks) return;
-    const unknown = tracks.find((track) => !resources.user(track.handle));
-    if (unknown) {
-      res.status(422).json({
-        message: `There is no artist "${unknown.handle}". Put the artist in first: POST /_admin/users.`,
-      });
-      return;
-    }
-    const shown = tracks
-      .map((track) => resources.putTrack(track, businessNow()))
-      .map((row) => ({
-        urn: row.urn,
-        url: permalinkUrl(row),
-        shortUrl: `https://on.soundcloud.com/${row.shortCode}`,
-      }));
-    res.status(201).json({ tracks: shown });
-  });
-  app.post('/_admin/short-links', (req, res) => {
-    const link = readAdminBody(shortLinkInput, req, res);
-    if (!link) return;
-    resources.putShortLink(link);
-    res.status(201).json({ url: `https://on.soundcloud.com/${link.code}` });
-  });
-  app.get('/_admin/catalogue', (_req, res) => {
-    res.json({ ...resources.size, tokensIssued: tokens.issued });
-  });
-  app.delete('/_admin/tokens', (_req, res) => {
-    tokens.revokeAll();
-    res.status(204).end();
-  });
-}
-
-/** Lists lie on order. */
-function bentList(rows: Track[], faults: FaultBox, res: Response): Track[] {
-  if (faults.find(res, 'empty')) return [];
-  const missing = faults.find(res, 'missing');
-  const left = missing
-    ? rows.filter((row, index) => (missing.urns ? !missing.urns.includes(row.urn) : index % 2 === 0))
-    : rows;
-  return faults.find(res, 'duplicate') ? left.flatMap((row) => [row, row]) : left;
-}
-
-function represent(row: User | Track, resources: ResourceStore, now: number): Record<string, unknown> {
+function represent(
+  row: User | Track,
+  { resources, reposts }: { resources: ResourceStore; reposts: RepostStore },
+  now: number,
+): Record<string, unknown> {
   if (!isTrack(row)) {
-    return { kind: 'user', ...userReference(row), followers_count: followersAt(row, now), reposts_count: 0 };
+    return {
+      kind: 'user',
+      ...userReference(row),
+      followers_count: followersAt(row, now),
+      reposts_count: reposts.ofUser(row.urn, now).length,
+    };
   }
   const artist = resources.user(row.handle);
-  const counts = countsAt(row, now);
+  const counts = countsAt(row, now, reposts.broughtTo(row.urn, now));
   const common = {
     urn: row.urn,
     title: row.title,
