@@ -84,6 +84,7 @@ async function describe(stack: Stack, { orgId, logins }: DemoOrg): Promise<strin
     `  Temporal       ${temporalAddress}`,
     `  Mailbox        ${sandbox.urls.mailboxPage ?? '-'}`,
     `  SoundCloud     ${sandbox.urls.soundcloud ?? '-'} (stand-in)`,
+    `  Infl. Planner  ${sandbox.urls.planner ?? '-'} (stand-in)`,
     `  Slack          ${sandbox.urls.slack ?? '-'} (stand-in)`,
     `  Database       ${database.host}${database.pathname} (user ${database.username})`,
     `  Data folder    ${folder.root} (logs in logs/)`,

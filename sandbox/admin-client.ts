@@ -1,5 +1,8 @@
 /** Speaks to the admin surface of running stand-ins: for the demo and for tests. */
 import type { FaultRequest, PlacedFault } from './faults.js';
+import type { MemberInput, MemberStatus } from './influence-planner/members.js';
+import type { Schedule } from './influence-planner/schedules.js';
+import type { WebhookMessage } from './influence-planner/webhooks.js';
 import type { Mail, MailFilter } from './mailbox/mails.js';
 import type { LoggedRequest } from './request-log.js';
 import type { SlackSandboxMessage } from './slack/system.js';
@@ -22,6 +25,17 @@ export interface SandboxAdmin {
   /** Ends all access tokens, as an app's reset does. */
   revokeTokens(): Promise<void>;
   tokensIssued(): Promise<number>;
+  /** Puts members into Influence Planner, or changes their state. @returns what the API calls them. */
+  addMembers(
+    members: readonly MemberInput[],
+  ): Promise<{ handle: string; userId: string; membershipId: string }[]>;
+  setStatus(handle: string, status: MemberStatus): Promise<void>;
+  /** What Influence Planner has scheduled, with the outcomes so far. */
+  schedules(): Promise<Schedule[]>;
+  /** Where Influence Planner's webhooks go; null: nowhere. */
+  setWebhook(url: string | null): Promise<void>;
+  /** Webhooks of Influence Planner, sent or waiting. */
+  webhooks(): Promise<WebhookMessage[]>;
   addFault(system: SandboxSystemName, fault: FaultRequest): Promise<PlacedFault>;
   /** Requests that a fault holds go on. */
   clearFaults(system: SandboxSystemName): Promise<void>;
@@ -89,6 +103,25 @@ export function createSandboxAdmin(urls: Pick<SandboxUrls, SandboxSystemName>): 
     revokeTokens: () => call<void>('soundcloud', 'DELETE', '/_admin/tokens'),
     tokensIssued: async () =>
       (await call<{ tokensIssued: number }>('soundcloud', 'GET', '/_admin/catalogue')).tokensIssued,
+    addMembers: async (members) =>
+      (
+        await call<{ members: { handle: string; userId: string; membershipId: string }[] }>(
+          'planner',
+          'POST',
+          '/_admin/members',
+          members,
+        )
+      ).members,
+    setStatus: async (handle, status) => {
+      await call<unknown>('planner', 'PATCH', `/_admin/members/${handle}`, { status });
+    },
+    schedules: async () =>
+      (await call<{ schedules: Schedule[] }>('planner', 'GET', '/_admin/schedules')).schedules,
+    setWebhook: async (url) => {
+      await call<unknown>('planner', 'PUT', '/_admin/webhook', { url });
+    },
+    webhooks: async () =>
+      (await call<{ webhooks: WebhookMessage[] }>('planner', 'GET', '/_admin/webhooks')).webhooks,
     addFault: (system, fault) => call<PlacedFault>(system, 'POST', '/_admin/faults', fault),
     clearFaults: async (system) => {
       await call<unknown>(system, 'DELETE', '/_admin/faults');

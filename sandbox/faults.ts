@@ -33,6 +33,16 @@ const effects = [
   z.object({ kind: z.literal('duplicate') }),
   /** These rows are left out of lists; without `urns`, every second row. */
   z.object({ kind: z.literal('missing'), urns: z.array(z.string()).optional() }),
+  /**
+   * Strikes webhooks as they are sent, not requests: the same one `times` more; `hours` of business time late; after
+   * the next one (an hour late when none follows); never; with a signature that does not fit.
+   */
+  z.object({
+    kind: z.literal('webhook'),
+    how: z.enum(['repeat', 'late', 'reorder', 'lost', 'forged']),
+    times: z.number().int().min(1).max(20).default(1),
+    hours: z.number().positive().default(6),
+  }),
 ] as const;
 
 const matching = z.object({
@@ -121,11 +131,10 @@ export class FaultBox {
 
   /** Strikes: decides which faults the request meets and what becomes of its answer. */
   readonly strike = (req: Request, res: Response, next: NextFunction): void => {
-    const struck = [...this.#active.values()].filter(({ fault }) => matches(fault, req));
-    for (const { fault } of struck) {
-      this.#journal.append({ struck: fault.id });
-      this.#apply({ struck: fault.id });
-    }
+    const struck = [...this.#active.values()].filter(
+      ({ fault }) => fault.kind !== 'webhook' && matches(fault, req),
+    );
+    for (const { fault } of struck) this.#use(fault);
     this.#struck.set(res, struck);
     const status = this.find(res, 'status');
     const drop = this.find(res, 'drop');
@@ -145,6 +154,15 @@ export class FaultBox {
     else if (hang) onEnd(res, (end) => this.#hold(hang, end));
     next();
   };
+
+  /** The faults that strike a webhook about to be queued. */
+  strikeWebhook(): Extract<PlacedFault, { kind: 'webhook' }>[] {
+    const struck = [...this.#active.values()].flatMap(({ fault }) =>
+      fault.kind === 'webhook' ? [fault] : [],
+    );
+    for (const fault of struck) this.#use(fault);
+    return struck;
+  }
 
   /**
    * Waits out latency and hangs at the point where the request is about to take effect.
@@ -174,6 +192,11 @@ export class FaultBox {
 
   close(): void {
     this.#journal.close();
+  }
+
+  #use(fault: PlacedFault): void {
+    this.#journal.append({ struck: fault.id });
+    this.#apply({ struck: fault.id });
   }
 
   #hold(active: Active, go: () => void): void {

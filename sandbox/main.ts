@@ -6,14 +6,16 @@
  *   --ports JSON           exact ports, such as {"mailbox":8025}
  *   --clock JSON           {"realStart":ms,"businessStart":ms,"daySeconds":s}, the row of soundcloud_clock
  *   --day-seconds N        length of a business day, when no clock is given
- *   --catalogue demo|FILE  the demo's network, or a JSON file {"users":[…],"tracks":[…]}
+ *   --catalogue demo|FILE  the demo's network, or a JSON file {"users":[…],"tracks":[…],"members":[…]}
+ *   --planner-webhook URL  where Influence Planner's webhooks go
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import { memberInput } from './influence-planner/members.js';
 import { demoCatalogue } from './soundcloud/catalogue.js';
-import { type Catalogue, trackInput, userInput } from './soundcloud/resources.js';
-import { SANDBOX_SYSTEMS, startSandboxSystems } from './systems.js';
+import { trackInput, userInput } from './soundcloud/resources.js';
+import { SANDBOX_SYSTEMS, type SandboxOptions, startSandboxSystems } from './systems.js';
 
 const json = z.string().transform((text, context): unknown => {
   try {
@@ -32,24 +34,33 @@ const argumentsSchema = z.object({
     .optional(),
   'day-seconds': z.coerce.number().positive().optional(),
   catalogue: z.string().optional(),
+  'planner-webhook': z.url().optional(),
 });
 
 const catalogueSchema = z.object({
   users: z.array(userInput).optional(),
   tracks: z.array(trackInput).optional(),
+  members: z.array(memberInput).optional(),
 });
 
-function readCatalogue(from: string | undefined): Catalogue | undefined {
+function readCatalogue(from: string | undefined): SandboxOptions['catalogue'] {
   if (from === undefined) return undefined;
   if (from === 'demo') return demoCatalogue();
-  const { users, tracks } = catalogueSchema.parse(JSON.parse(readFileSync(from, 'utf8')));
-  return { users: users ?? [], tracks: tracks ?? [] };
+  const { users, tracks, members } = catalogueSchema.parse(JSON.parse(readFileSync(from, 'utf8')));
+  return { users: users ?? [], tracks: tracks ?? [], members: members ?? [] };
 }
 
 async function main(): Promise<void> {
   const string = { type: 'string' } as const;
   const { values } = parseArgs({
-    options: { 'data-dir': string, ports: string, clock: string, 'day-seconds': string, catalogue: string },
+    options: {
+      'data-dir': string,
+      ports: string,
+      clock: string,
+      'day-seconds': string,
+      catalogue: string,
+      'planner-webhook': string,
+    },
   });
   const args = argumentsSchema.safeParse(values);
   if (!args.success) throw new Error(z.prettifyError(args.error));
@@ -59,6 +70,7 @@ async function main(): Promise<void> {
     clock: args.data.clock,
     daySeconds: args.data['day-seconds'],
     catalogue: readCatalogue(args.data.catalogue),
+    plannerWebhookUrl: args.data['planner-webhook'],
   });
   let stopping = false;
   const stop = () => {

@@ -34,7 +34,7 @@ export interface ProgramSpec {
 }
 
 /** Systems of `sandbox/systems.ts`; their ports are kept by the stack like all others. */
-export const SANDBOX_PORTS = ['soundcloud', 'mailbox', 'slack'] as const;
+export const SANDBOX_PORTS = ['soundcloud', 'planner', 'mailbox', 'slack'] as const;
 
 const sandboxLine = z.object({
   urls: z.record(z.string(), z.string()),

@@ -93,7 +93,7 @@ describe('a restart', () => {
 
   test('an exact port that is taken is an error, and nothing is left running', async () => {
     const sandbox = await sandboxOf();
-    const ports = { soundcloud: 0, mailbox: 0, slack: sandbox.ports.slack };
+    const ports = { soundcloud: 0, planner: 0, mailbox: 0, slack: sandbox.ports.slack };
     await expect(startSandboxSystems({ dataDir: folder(), ports })).rejects.toThrow('EADDRINUSE');
   });
 });
@@ -234,7 +234,7 @@ describe('as a process of its own', () => {
   }
   const readyLine = z.object({
     ready: z.literal(true),
-    urls: z.object({ soundcloud: z.url(), mailbox: z.url(), slack: z.url() }),
+    urls: z.object({ soundcloud: z.url(), planner: z.url(), mailbox: z.url(), slack: z.url() }),
     env: z.record(z.string(), z.string()),
   });
 

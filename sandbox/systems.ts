@@ -4,13 +4,15 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { type BusinessClock, businessClock, REAL_DAY_SECONDS } from '../domain/calendar.js';
 import type { FaultRequest } from './faults.js';
+import type { MemberInput } from './influence-planner/members.js';
+import { startInfluencePlannerSandbox } from './influence-planner/system.js';
 import { startMailbox } from './mailbox/system.js';
 import { startSlackSandbox } from './slack/system.js';
 import type { Catalogue } from './soundcloud/resources.js';
 import { startSoundCloudSandbox } from './soundcloud/system.js';
 import type { SandboxSystem } from './system.js';
 
-export const SANDBOX_SYSTEMS = ['soundcloud', 'mailbox', 'slack'] as const;
+export const SANDBOX_SYSTEMS = ['soundcloud', 'planner', 'mailbox', 'slack'] as const;
 export type SandboxSystemName = (typeof SANDBOX_SYSTEMS)[number];
 
 export interface SandboxOptions {
@@ -22,11 +24,16 @@ export interface SandboxOptions {
   clock?: BusinessClock | undefined;
   /** Real seconds of a business day, when a clock must be made (default 86,400). */
   daySeconds?: number | undefined;
-  catalogue?: Catalogue | undefined;
+  /** Artists and tracks at SoundCloud, and the members of the network at Influence Planner. */
+  catalogue?: (Catalogue & { members?: readonly MemberInput[] }) | undefined;
   /** Placed at the start, beside those kept from before. */
   faults?: Partial<Record<SandboxSystemName, readonly FaultRequest[]>> | undefined;
   /** Resend's rate limit before compression (default 5 in 1,000 ms). */
   mailLimit?: { requests: number; windowMs: number } | undefined;
+  /** Influence Planner's rate limit before compression (default 30 in 60,000 ms). */
+  plannerLimit?: { requests: number; windowMs: number } | undefined;
+  /** Where Influence Planner's webhooks go (default: nowhere, until an admin call says so). */
+  plannerWebhookUrl?: string | undefined;
   /** Real epoch ms (default: the system's clock). */
   now?: (() => number) | undefined;
 }
@@ -35,6 +42,8 @@ export interface SandboxUrls {
   soundcloud: string;
   soundcloudToken: string;
   soundcloudShortLinks: string;
+  /** Influence Planner; its API is below /partner/v1. */
+  planner: string;
   /** Resend's API. */
   mailbox: string;
   /** The page that shows the mails. */
@@ -57,6 +66,9 @@ export interface SandboxSystems {
 export const SANDBOX_KEYS = {
   soundcloudClientId: 'sandbox-app',
   soundcloudClientSecret: 'sandbox-app-secret',
+  plannerUsername: 'sandbox-network',
+  plannerApiKey: 'sandbox-planner-key',
+  plannerWebhookSecret: `whsec_${Buffer.from('a secret of the sandbox, for nobody').toString('base64')}`,
   resendApiKey: 're_sandbox_key',
 } as const;
 
@@ -74,7 +86,7 @@ export async function startSandboxSystems(options: SandboxOptions): Promise<Sand
     now: options.now,
   });
   const started: SandboxSystem[] = [];
-  const keep = (system: SandboxSystem): SandboxSystem => {
+  const keep = <S extends SandboxSystem>(system: S): S => {
     started.push(system);
     return system;
   };
@@ -90,6 +102,18 @@ export async function startSandboxSystems(options: SandboxOptions): Promise<Sand
         catalogue: options.catalogue,
       }),
     );
+    const planner = keep(
+      await startInfluencePlannerSandbox({
+        ...common('planner'),
+        username: SANDBOX_KEYS.plannerUsername,
+        apiKey: SANDBOX_KEYS.plannerApiKey,
+        webhookSecret: SANDBOX_KEYS.plannerWebhookSecret,
+        webhookUrl: options.plannerWebhookUrl,
+        people: soundcloud.people,
+        members: options.catalogue?.members,
+        limit: options.plannerLimit,
+      }),
+    );
     const mailbox = keep(
       await startMailbox({
         ...common('mailbox'),
@@ -98,12 +122,18 @@ export async function startSandboxSystems(options: SandboxOptions): Promise<Sand
       }),
     );
     const slack = keep(await startSlackSandbox(common('slack')));
-    const ports = { soundcloud: soundcloud.port, mailbox: mailbox.port, slack: slack.port };
+    const ports = {
+      soundcloud: soundcloud.port,
+      planner: planner.port,
+      mailbox: mailbox.port,
+      slack: slack.port,
+    };
     writeFileSync(join(options.dataDir, 'ports.json'), JSON.stringify(ports));
     const urls: SandboxUrls = {
       soundcloud: soundcloud.url,
       soundcloudToken: `${soundcloud.url}/oauth/token`,
       soundcloudShortLinks: `${soundcloud.url}/on`,
+      planner: planner.url,
       mailbox: mailbox.url,
       mailboxPage: `${mailbox.url}/mailbox`,
       slack: slack.url,
@@ -123,6 +153,10 @@ function environment(urls: SandboxUrls): Record<string, string> {
     SOUNDCLOUD_SHORT_LINK_URL: urls.soundcloudShortLinks,
     SOUNDCLOUD_CLIENT_ID: SANDBOX_KEYS.soundcloudClientId,
     SOUNDCLOUD_CLIENT_SECRET: SANDBOX_KEYS.soundcloudClientSecret,
+    INFLUENCE_PLANNER_BASE_URL: `${urls.planner}/partner/v1/`,
+    INFLUENCE_PLANNER_USERNAME: SANDBOX_KEYS.plannerUsername,
+    INFLUENCE_PLANNER_API_KEY: SANDBOX_KEYS.plannerApiKey,
+    INFLUENCE_PLANNER_WEBHOOK_SECRET: SANDBOX_KEYS.plannerWebhookSecret,
     RESEND_BASE_URL: urls.mailbox,
     RESEND_API_KEY: SANDBOX_KEYS.resendApiKey,
     SLACK_WEBHOOK_ORIGIN: urls.slack,

@@ -141,8 +141,8 @@ async function perform({ stack, ops, timeline, signal }: Performance): Promise<N
   );
   const db = createDatabase(addresses.databaseUrls.owner, { max: 4, applicationName: 'artist-spark demo' });
   try {
-    const { soundcloud = '', mailbox = '', slack = '' } = addresses.sandbox.urls;
-    const sandbox = createSandboxAdmin({ soundcloud, mailbox, slack });
+    const { soundcloud = '', planner = '', mailbox = '', slack = '' } = addresses.sandbox.urls;
+    const sandbox = createSandboxAdmin({ soundcloud, planner, mailbox, slack });
     const sources = { orgId: ops.orgId, db, clock: addresses.clock, temporal, sandbox };
     const plan = reviewPlan();
     const signIn = plan.map((planned) => planned.handle);
@@ -189,7 +189,7 @@ async function perform({ stack, ops, timeline, signal }: Performance): Promise<N
 
 function introduction(daySeconds: number): string {
   const hour = ((daySeconds * HOUR_MS) / DAY_MS).toFixed(1);
-  return `The demo runs on a stack of its own: databases, Temporal, stand-ins of SoundCloud, the mail provider and Slack.\nIts business day lasts ${daySeconds} s, so that an hour passes in ${hour} s; everything else is as in production.\nThe first start may take minutes, where the Temporal server has to be built.\n`;
+  return `The demo runs on a stack of its own: databases, Temporal, stand-ins of SoundCloud, Influence Planner, the mail provider and Slack.\nIts business day lasts ${daySeconds} s, so that an hour passes in ${hour} s; everything else is as in production.\nThe first start may take minutes, where the Temporal server has to be built.\n`;
 }
 
 /** Early on the first Monday of the month: no month ends in the story, and it begins when people come to work. */

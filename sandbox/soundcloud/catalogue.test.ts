@@ -5,7 +5,7 @@ import { listFamilies, listSubgenres } from '../../db/genre-catalogue.js';
 import { classify, type SubgenrePattern } from '../../domain/genre.js';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.js';
 import { createTestSandbox } from '../../test/support/sandbox-systems.js';
-import { demoArtists, demoCatalogue, demoTracks } from './catalogue.js';
+import { demoArtists, demoCatalogue, demoPlannerMembers, demoTracks } from './catalogue.js';
 
 let database: TestDatabase;
 let owner: Db;
@@ -53,6 +53,13 @@ test('60 artists of all tiers, each with a name and a handle of its own and a ge
   ]);
   expect(new Set(artists.map((artist) => artist.subgenre)).size).toBe(13);
   expect(demoArtists()).toEqual(artists);
+});
+
+test('all but five of them are linked at Influence Planner, and all who hand in a track', () => {
+  const members = demoPlannerMembers();
+  const linked = members.filter((member) => member.status === 'LINKED').map((member) => member.handle);
+  expect([members.length, linked.length]).toEqual([59, 55]);
+  expect(demoTracks().filter((track) => !linked.includes(track.handle))).toEqual([]);
 });
 
 test('eleven tracks are found by the default genres and one by none', () => {

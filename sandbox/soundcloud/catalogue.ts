@@ -1,7 +1,9 @@
 /**
  * A made-up network for the demo and for tests: 60 artists of all tiers and twelve tracks. Always the same. Genres are
- * the families and subgenres that every new org starts with; one track belongs to none of them on purpose.
+ * the families and subgenres that every new org starts with; one track belongs to none of them on purpose. The artists
+ * are members at Influence Planner too, all LINKED but five.
  */
+import type { MemberInput } from '../influence-planner/members.js';
 import type { Catalogue, TrackInput } from './resources.js';
 
 export type DemoTier = 'T1' | 'T2' | 'T3' | 'T4';
@@ -105,9 +107,29 @@ export function demoTracks(): DemoTrack[] {
   return rows.map(({ by, ...row }) => ({ ...row, handle: artists[by]?.handle ?? '' }));
 }
 
-/** All of it, as the stand-in takes it. */
-export function demoCatalogue(): Required<Catalogue> {
+/** Who is not LINKED at Influence Planner, by place among the artists; none of them hands in a demo track. */
+const NOT_LINKED: Readonly<Record<number, Exclude<MemberInput['status'], undefined> | 'no member'>> = {
+  // Reposts of theirs fail until they sign in again.
+  7: 'INVALID',
+  17: 'PENDING',
+  27: 'PENDING_APPROVAL',
+  43: 'UNLINKED',
+  // Never joined: a schedule for them becomes a task of their own.
+  55: 'no member',
+};
+
+/** The artists as members of the network at Influence Planner. */
+export function demoPlannerMembers(): MemberInput[] {
+  return demoArtists().flatMap(({ handle, name }, place): MemberInput[] => {
+    const status = NOT_LINKED[place] ?? 'LINKED';
+    return status === 'no member' ? [] : [{ handle, name, status }];
+  });
+}
+
+/** All of it, as the stand-ins take it. */
+export function demoCatalogue(): Required<Catalogue> & { members: MemberInput[] } {
   return {
+    members: demoPlannerMembers(),
     users: demoArtists().map(({ handle, name, followers }) => ({ handle, name, followers })),
     tracks: demoTracks().map(({ expected: _expected, ...row }) => row),
   };

@@ -14,13 +14,13 @@ export interface TestSandbox extends SandboxSystems {
   remove(): Promise<void>;
 }
 
-/** Mails of a test come faster than 5 a second; tests of the limit set it themselves. */
-const UNLIMITED_MAIL = { requests: 1_000_000, windowMs: 1_000 };
+/** A test asks faster than 5 a second or 30 a minute; tests of the limits set them themselves. */
+const UNLIMITED = { requests: 1_000_000, windowMs: 1_000 };
 
 export async function createTestSandbox(options: Omit<SandboxOptions, 'dataDir'> = {}): Promise<TestSandbox> {
   const dataDir = await mkdtemp(path.join(tmpdir(), 'artist-spark-sandbox-'));
   const start = (ports = options.ports) =>
-    startSandboxSystems({ mailLimit: UNLIMITED_MAIL, ...options, ports, dataDir });
+    startSandboxSystems({ mailLimit: UNLIMITED, plannerLimit: UNLIMITED, ...options, ports, dataDir });
   let systems = await start();
   const { urls, ports, env, clock } = systems;
   return {
