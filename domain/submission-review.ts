@@ -8,6 +8,7 @@ import type { EventType } from './events.js';
 import { pauseSla, resumeSla, type SlaClock, startSla } from './sla.js';
 import type { RuleCheck, SubmissionCommand, SubmissionRefusalCode } from './submission-commands.js';
 import { parseTrackUrl } from './track-url.js';
+import { wordsIn } from './word-count.js';
 
 export type SubmissionStatus = 'new' | 'pending' | 'approved' | 'rejected' | 'qa_flag';
 
@@ -375,8 +376,4 @@ export function transition(next: ReviewState, parts: Partial<Omit<Transition, 'n
 function liveLinkUrl(text: string): string {
   const parsed = parseTrackUrl(text);
   return parsed.ok ? parsed.url : text;
-}
-
-function wordsIn(text: string | undefined): number {
-  return text === undefined ? 0 : text.split(/\s+/u).filter((word) => /\p{L}|\p{N}/u.test(word)).length;
 }
