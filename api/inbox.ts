@@ -24,11 +24,17 @@ const inboxItemSchema = z
   .object({
     entity_type: z.string(),
     entity_id: z.uuid(),
-    label: z.string().nullable().describe('Artist and track, where there are.'),
+    label: z
+      .string()
+      .nullable()
+      .describe('Artist and track of a submission; member and amount of a credit change.'),
     ...waitFields,
-    workflow: workflowLinkSchema,
+    workflow: workflowLinkSchema.nullable().describe('Null where a person alone decides, without workflow.'),
   })
   .meta({ id: 'InboxItem' });
+
+/** Waits whose state is one row that a person's request changes: there is nothing to look at in Temporal. */
+const WITHOUT_WORKFLOW: ReadonlySet<string> = new Set(['credit_change']);
 
 type WaitColumns = Pick<
   InboxRow,
@@ -85,7 +91,7 @@ const listRoute = defineRoute({
       entity_id: row.entity_id,
       label: row.label,
       ...waitJson(row),
-      workflow: workflowLink(deps, row.workflow_id),
+      workflow: WITHOUT_WORKFLOW.has(row.entity_type) ? null : workflowLink(deps, row.workflow_id),
     });
     return { body: toPage(rows, query.limit, SORT, keyOf, toJson) };
   },

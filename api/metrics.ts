@@ -1,8 +1,9 @@
-/** Prometheus metrics: HTTP by route, and what waits in the database. */
+/** Prometheus metrics: HTTP by route, what waits in the database, and credits over all orgs. */
 import type { RequestHandler } from 'express';
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type Backlog, backlog } from '../db/backlog.js';
 import type { Db } from '../db/client.js';
+import { type CreditTotals, creditTotals } from '../db/credit-totals.js';
 
 export interface Metrics {
   registry: Registry;
@@ -21,6 +22,7 @@ export function createMetrics(database: Db): Metrics {
     registers: [registry],
   });
   addBacklogGauges(registry, database);
+  addCreditGauges(registry, database);
   return {
     registry,
     observe: (request, response, next) => {
@@ -39,27 +41,60 @@ export function createMetrics(database: Db): Metrics {
   };
 }
 
-/** Read at each scrape, by one query for all gauges; NaN while the database is away, never a stale number. */
-function addBacklogGauges(registry: Registry, database: Db): void {
-  let reading: Promise<Backlog | undefined> | undefined;
-  const read = () => {
-    reading ??= backlog(database)
+/** Read at each scrape, by one query for all gauges that share it; undefined while the database is away. */
+function sharedRead<T>(query: () => Promise<T>): () => Promise<T | undefined> {
+  let reading: Promise<T | undefined> | undefined;
+  return () => {
+    reading ??= query()
       .catch(() => undefined)
       .finally(() => {
         reading = undefined;
       });
     return reading;
   };
+}
+
+/** A gauge of one number of a shared read; NaN while the database is away, never a stale number. */
+function addNumber<T>(
+  registry: Registry,
+  read: () => Promise<T | undefined>,
+  [name, help, value]: readonly [name: string, help: string, value: (now: T) => number],
+): void {
+  new Gauge({
+    name,
+    help,
+    registers: [registry],
+    async collect() {
+      const now = await read();
+      this.set(now === undefined ? Number.NaN : value(now));
+    },
+  });
+}
+
+function addCreditGauges(registry: Registry, database: Db): void {
+  const read = sharedRead<CreditTotals>(() => creditTotals(database));
+  const gauges = [
+    ['spark_credits_balance', 'Credits that can be spent, over all wallets.', (now) => now.balance],
+    ['spark_credits_held', 'Credits that open holds reserve.', (now) => now.held],
+    ['spark_credit_holds_open', 'Holds that are neither captured nor released.', (now) => now.openHolds],
+    [
+      'spark_credits_forfeited_this_month',
+      'Credits that did not fit below caps since the first of the month, UTC.',
+      (now) => now.forfeitedThisMonth,
+    ],
+    [
+      'spark_credit_changes_pending',
+      'Manual credit changes that wait for a second person.',
+      (now) => now.pendingChanges,
+    ],
+  ] as const satisfies readonly (readonly [string, string, (now: CreditTotals) => number])[];
+  for (const gauge of gauges) addNumber(registry, read, gauge);
+}
+
+function addBacklogGauges(registry: Registry, database: Db): void {
+  const read = sharedRead<Backlog>(() => backlog(database));
   const number = (name: string, help: string, value: (now: Backlog) => number) =>
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      async collect() {
-        const now = await read();
-        this.set(now === undefined ? Number.NaN : value(now));
-      },
-    });
+    addNumber(registry, read, [name, help, value]);
   number('spark_outbox_events', 'Events that are not relayed yet.', (now) => now.outboxEvents);
   number(
     'spark_outbox_oldest_seconds',

@@ -69,11 +69,12 @@ describe('the OpenAPI document', () => {
   });
 
   it('lists the webhooks with examples that fit their schemas, and every problem code', () => {
-    expect(Object.keys(document.webhooks ?? {})).toEqual(
-      ['created', 'decided', 'breached', 'withdrawn', 'supported', 'unsupported'].map(
+    expect(Object.keys(document.webhooks ?? {})).toEqual([
+      ...['created', 'decided', 'breached', 'withdrawn', 'supported', 'unsupported'].map(
         (name) => `submission.${name}`,
       ),
-    );
+      'credits.changed',
+    ]);
     const problem = document.components?.schemas?.Problem as { properties: { code: { enum: string[] } } };
     expect(problem.properties.code.enum).toEqual(PROBLEM_CODES);
   });

@@ -25,6 +25,8 @@ const problemSchema = z
       )
       .optional(),
     submission_id: z.uuid().optional().describe('With duplicate_track: the older submission.'),
+    headroom: z.int().optional().describe('With above_headroom: credits the wallet can still take in.'),
+    balance: z.int().optional().describe('With insufficient_credits: credits the wallet can spend.'),
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem document.' });
 

@@ -49,6 +49,12 @@ const requestProblems = {
     'Ask an admin of the org to add you, or send the X-Org-Id of an org of yours.',
   ],
   forbidden: [403, 'Your role does not allow this', 'Ask an admin or a moderator of the org.'],
+  second_person_required: [
+    403,
+    'A second person decides this',
+    'You asked for it yourself: another admin or moderator approves or rejects it.',
+  ],
+  requester_only: [403, 'Only whoever asked for it takes it back', 'Reject it with a note instead.'],
   scope_missing: [
     403,
     'The API key lacks a scope',
@@ -97,6 +103,11 @@ const stateProblems = {
     'This track was submitted lately',
     'The same member submitted this track within 30 days; `submission_id` is the older submission.',
   ],
+  credit_change_decided: [
+    409,
+    'The credit change is decided already',
+    'GET it to see how; ask for a new one to correct it.',
+  ],
   idempotency_mismatch: [
     422,
     'This Idempotency-Key belongs to another request',
@@ -121,8 +132,16 @@ const stateProblems = {
     'Submit again next month, or withdraw a submission that waits for its decision.',
   ],
   too_many_emails: [422, 'Too many e-mail addresses', 'A member has at most 5.'],
-  insufficient_credits: [422, 'Not enough credits', 'Earn or grant credits first.'],
-  above_headroom: [422, 'The wallet cannot hold that many credits', 'Grant at most cap − balance − held.'],
+  insufficient_credits: [
+    422,
+    'Not enough credits',
+    'Earn or grant credits first; `balance` is what can be spent.',
+  ],
+  above_headroom: [
+    422,
+    'The wallet cannot hold that many credits',
+    'Give at most `headroom`: cap − balance − held.',
+  ],
 } as const satisfies Record<string, readonly [number, string, string]>;
 
 const trackTitles: Record<TrackUrlCode, readonly [string, string]> = {
@@ -156,7 +175,7 @@ const commandTitles: Record<SubmissionRefusalCode, readonly [string, string]> = 
   queue_published: ['The track is in a published queue', 'It can no longer be withdrawn.'],
   reason_too_short: [
     'The reason is too short',
-    'A rejection needs a reason of at least 10 words; the member reads it.',
+    'A rejection needs at least 10 words, a manual credit change at least 3; the member reads them.',
   ],
   reason_required: ['A reason is required', 'Send `reason`.'],
   family_required: ['The genre family is unknown', 'Send `family` with the approval.'],

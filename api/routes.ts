@@ -2,7 +2,10 @@
 import { accountRoutes } from './accounts.js';
 import { avoidListRoutes } from './avoid-list.js';
 import { commandRoutes } from './commands.js';
+import { creditChangeRoutes } from './credit-changes.js';
+import { creditSimulationRoutes } from './credits-simulation.js';
 import { genreRoutes } from './genres.js';
+import { grantRoutes } from './grants.js';
 import { inboxRoutes } from './inbox.js';
 import { memberGenreRoutes } from './member-genres.js';
 import { memberRoutes } from './members.js';
@@ -13,6 +16,7 @@ import type { Route } from './route.js';
 import { settingsRoutes } from './settings.js';
 import { submissionCommandRoutes } from './submission-commands.js';
 import { submissionRoutes } from './submissions.js';
+import { walletRoutes } from './wallets.js';
 
 /** In the order of the documentation; a fixed path stands before one with a parameter in its place. */
 export const routes: readonly Route[] = [
@@ -25,6 +29,10 @@ export const routes: readonly Route[] = [
   ...accountRoutes,
   ...memberGenreRoutes,
   ...avoidListRoutes,
+  ...walletRoutes,
+  ...creditChangeRoutes,
+  ...grantRoutes,
+  ...creditSimulationRoutes,
   ...genreRoutes,
   ...settingsRoutes,
   ...notificationRoutes,

@@ -12,6 +12,12 @@ export const idParam = (what: string) => id.describe(`Id of the ${what}.`);
 export const timestamp = z.iso.datetime().describe('UTC, ISO 8601.');
 export const calendarDate = z.iso.date();
 
+/** `YYYY-MM`. */
+export const calendarMonth = z
+  .string()
+  .regex(/^[1-9]\d{3}-(0[1-9]|1[0-2])$/u, 'must be a month as YYYY-MM')
+  .describe('YYYY-MM.');
+
 /** Text for people: trimmed, not empty, without control characters. */
 export const label = (max: number) =>
   z

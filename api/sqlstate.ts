@@ -7,7 +7,7 @@ import { isProblemCode, Problem, type ProblemCode } from './problems.js';
 interface DatabaseError extends Error {
   code: string;
   detail?: string | undefined;
-  /** With a refusal: the id of the row it is about. */
+  /** With a refusal: the id of the row, or the number, it is about. */
   hint?: string | undefined;
   constraint?: string | undefined;
 }
@@ -73,8 +73,16 @@ function refusal(error: DatabaseError): Problem {
   return new Problem(message, {
     cause: error,
     ...(detail !== undefined && { detail }),
-    ...(message === 'duplicate_track' && hint !== undefined && { extensions: { submission_id: hint } }),
+    ...(hint ? { extensions: extensionsOf(message, hint) } : {}),
   });
+}
+
+/** What a refusal's hint tells, as members of the problem document. */
+function extensionsOf(code: ProblemCode, hint: string): Record<string, unknown> {
+  if (code === 'duplicate_track') return { submission_id: hint };
+  if (code === 'above_headroom') return { headroom: Number(hint) };
+  if (code === 'insufficient_credits') return { balance: Number(hint) };
+  return {};
 }
 
 function hasCode(error: Error): error is DatabaseError {

@@ -105,4 +105,36 @@ export const webhookEvents: readonly WebhookEvent[] = [
     z.object({ reason: z.string() }),
     { reason: 'no_completed_assignment' },
   ),
+  {
+    type: 'credits.changed',
+    description: "Ops changed a member's credits by hand.",
+    schema: z.object({
+      type: z.literal('credits.changed'),
+      timestamp: timestamp.describe('Business time of the change.'),
+      data: z.object({
+        member_id: z.uuid(),
+        amount: z.int().describe('Credits given (positive) or taken (negative).'),
+        balance_after: z.int(),
+        reason: z.string(),
+        entry_id: z.uuid(),
+        credit_change_id: z.uuid(),
+        requested_by: z.uuid(),
+        approved_by: z.uuid().nullable().describe('Null when no second person was needed.'),
+      }),
+    }),
+    example: {
+      type: 'credits.changed',
+      timestamp: AT,
+      data: {
+        member_id: MEMBER,
+        amount: 5,
+        balance_after: 8,
+        reason: 'Refund for the repost that was taken down',
+        entry_id: '0198f1f0-5a0e-7c33-9d7e-3b6a1c7f2d13',
+        credit_change_id: '0198f1f0-5a0e-7c33-9d7e-3b6a1c7f2d14',
+        requested_by: PERSON,
+        approved_by: null,
+      },
+    },
+  },
 ];

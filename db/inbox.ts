@@ -15,7 +15,7 @@ export interface InboxFilter {
 
 /**
  * By due time, paused and undated waits last; one row more than `limit` when there is a next page.
- * The label names the track of a submission.
+ * The label names the track of a submission, or member and amount of a credit change.
  */
 export function listInbox(
   db: Queryable,
@@ -32,13 +32,20 @@ export function listInbox(
         .onRef('submission.id', '=', 'wait.entity_id')
         .on('wait.entity_type', '=', 'submission'),
     )
+    .leftJoin('soundcloud_credit_change_requests as change', (join) =>
+      join
+        .onRef('change.org_id', '=', 'wait.org_id')
+        .onRef('change.id', '=', 'wait.entity_id')
+        .on('wait.entity_type', '=', 'credit_change'),
+    )
+    .leftJoin('soundcloud_members as member', (join) =>
+      join.onRef('member.org_id', '=', 'change.org_id').onRef('member.id', '=', 'change.member_id'),
+    )
     .selectAll('wait')
     .select([
-      sql<
-        string | null
-      >`coalesce(nullif(concat_ws(' – ', submission.artist_name, submission.track_name), ''), submission.track_url)`.as(
-        'label',
-      ),
+      sql<string | null>`coalesce(
+        nullif(concat_ws(' – ', submission.artist_name, submission.track_name), ''), submission.track_url,
+        member.name || ': ' || to_char(change.amount, 'FMSG9999999') || ' credits')`.as('label'),
       sql<string | null>`wait.due_at::text`.as('sort_key'),
     ])
     .where('wait.org_id', '=', orgId)

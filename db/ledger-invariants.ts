@@ -17,6 +17,9 @@ export interface LedgerViolation {
   /** The member, or for rules about one assignment the assignment. */
   subjectId: string;
   detail: string;
+  /** The number that breaks the rule, and the one that would keep it. */
+  found: number;
+  expected: number;
 }
 
 /**
@@ -29,6 +32,8 @@ export async function ledgerViolations(db: Queryable, limit = 100): Promise<Ledg
     org_id: string;
     subject_id: string;
     detail: string;
+    found: number;
+    expected: number;
   }>`
     with entries as (
       select l.*,
@@ -62,40 +67,45 @@ export async function ledgerViolations(db: Queryable, limit = 100): Promise<Ledg
     ),
     violations as (
       select 'balance_is_sum_of_entries' as rule, org_id, member_id as subject_id,
-        format('balance %s, entries sum to %s', balance, total) as detail
+        format('balance %s, entries sum to %s', balance, total) as detail,
+        balance::bigint as found, total::bigint as expected
       from wallets where balance <> total
       union all
-      select 'versions_gap_free', org_id, member_id, format('entry %s has version %s, not %s', id, version, expected_version)
+      select 'versions_gap_free', org_id, member_id, format('entry %s has version %s, not %s', id, version, expected_version),
+        version, expected_version
       from entries where version <> expected_version
       union all
-      select 'versions_gap_free', org_id, member_id, format('wallet at version %s, ledger at %s', version, last_version)
+      select 'versions_gap_free', org_id, member_id, format('wallet at version %s, ledger at %s', version, last_version),
+        version, last_version
       from wallets where version <> last_version
       union all
       select 'balance_chain', org_id, member_id,
-        format('entry %s says %s, the chain %s', id, balance_after, expected_balance)
+        format('entry %s says %s, the chain %s', id, balance_after, expected_balance), balance_after, expected_balance
       from entries where balance_after <> expected_balance
       union all
-      select 'held_is_sum_of_open_holds', org_id, member_id, format('held %s, open holds %s', held, open_held)
+      select 'held_is_sum_of_open_holds', org_id, member_id, format('held %s, open holds %s', held, open_held), held, open_held
       from wallets where held <> open_held
       union all
-      select 'balance_not_negative', org_id, member_id, format('balance %s', balance) from wallets where balance < 0
+      select 'balance_not_negative', org_id, member_id, format('balance %s', balance), balance, 0 from wallets where balance < 0
       union all
-      select 'within_cap', org_id, member_id, format('balance %s + held %s above cap %s', balance, held, cap)
+      select 'within_cap', org_id, member_id, format('balance %s + held %s above cap %s', balance, held, cap), balance + held, cap
       from wallets where balance + held > cap
       union all
-      select 'earned_within_captured', e.org_id, e.assignment_id, format('earned %s, captured %s', e.amount, coalesce(h.amount, 0))
+      select 'earned_within_captured', e.org_id, e.assignment_id, format('earned %s, captured %s', e.amount, coalesce(h.amount, 0)),
+        e.amount, coalesce(h.amount, 0)
       from earned e
       left join soundcloud_credit_holds h
         on h.org_id = e.org_id and h.assignment_id = e.assignment_id and h.status = 'captured'
       where e.amount > coalesce(h.amount, 0)
       union all
-      select 'resolved_once', r.org_id, r.assignment_id, format('resolved %s times, hold is %s', r.times, coalesce(h.status, 'missing'))
+      select 'resolved_once', r.org_id, r.assignment_id, format('resolved %s times, hold is %s', r.times, coalesce(h.status, 'missing')), r.times, 1
       from resolutions r
       left join soundcloud_credit_holds h on h.org_id = r.org_id and h.assignment_id = r.assignment_id
       where r.times > 1 or h.status is null or h.status = 'open'
       union all
       select 'mirrors_agree', w.org_id, w.member_id,
-        format('member shows balance %s of %s, wallet %s of %s', m.credits_balance, m.credits_cap, w.balance, w.cap)
+        format('member shows balance %s of %s, wallet %s of %s', m.credits_balance, m.credits_cap, w.balance, w.cap),
+        m.credits_balance, w.balance
       from wallets w
       join soundcloud_members m on m.org_id = w.org_id and m.id = w.member_id
       where (m.credits_balance, m.net_credits, m.credits_cap, m.credits_monthly_grant)
@@ -104,12 +114,14 @@ export async function ledgerViolations(db: Queryable, limit = 100): Promise<Ledg
     numbered as (
       select *, row_number() over (partition by rule order by org_id, subject_id) as position from violations
     )
-    select rule, org_id, subject_id, detail from numbered where position <= ${limit}
+    select rule, org_id, subject_id, detail, found::double precision, expected::double precision from numbered where position <= ${limit}
     order by rule, org_id, subject_id`.execute(db);
   return rows.map((row) => ({
     rule: row.rule,
     orgId: row.org_id,
     subjectId: row.subject_id,
     detail: row.detail,
+    found: row.found,
+    expected: row.expected,
   }));
 }

@@ -391,8 +391,8 @@ describe('simulateCredits', () => {
     );
   });
 
-  it('lets nothing follow from a repost the artist could not have paid', () => {
-    const month: CreditMonth = {
+  const oneRepost = (reach: number, startBalance: number): CreditMonth => {
+    return {
       settings: {
         reach_per_credit: 600,
         fee_percent: 0,
@@ -405,7 +405,7 @@ describe('simulateCredits', () => {
         },
       },
       wallets: [
-        { member_id: 'artist', size_tier: 'T1', cap: 3, start_balance: 1 },
+        { member_id: 'artist', size_tier: 'T1', cap: 60, start_balance: startBalance },
         { member_id: 'supporter', size_tier: 'T2', cap: 6, start_balance: 0 },
       ],
       holds: [
@@ -414,7 +414,7 @@ describe('simulateCredits', () => {
           member_id: 'artist',
           amount: 1,
           held_before: false,
-          reach: 600,
+          reach,
           reach_factor: FACTOR,
           supporter_tier: 'T2',
           supporter_cap: 6,
@@ -451,6 +451,20 @@ describe('simulateCredits', () => {
         },
       ],
     };
+  };
+
+  it('prices the fewest followers that gave the reach under another factor', () => {
+    // 17 followers give a reach of 1 at 0.06, 2 at 0.118; 16 would give 0 and 1.
+    const { simulated } = simulateCredits(oneRepost(1, 9), {
+      reach_per_credit: 1,
+      default_reach_factor: 0.118,
+    });
+    expect(simulated.spent).toBe(2);
+    expect(simulateCredits(oneRepost(1, 9), { reach_per_credit: 1 }).simulated.spent).toBe(1);
+  });
+
+  it('lets nothing follow from a repost the artist could not have paid', () => {
+    const month = oneRepost(600, 1);
     const { members, simulated } = simulateCredits(month, { reach_per_credit: 300 });
     expect(members.map(({ simulated }) => simulated)).toMatchObject([
       { balance: 1, held: 0, spent: 0, refused: 1, refused_credits: 2 },

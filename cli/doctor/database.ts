@@ -1,9 +1,9 @@
 /** What the database tells about itself: migrations, ledger, outbox, rows that should have a workflow. */
 import { sql } from 'kysely';
 import { createDatabase, type Db } from '../../db/client.js';
-import { ledgerViolations } from '../../db/ledger-invariants.js';
 import { migrationStatus } from '../../db/migrator.js';
 import type { Finding } from './finding.js';
+import { checkLedger } from './ledger.js';
 
 /** A row whose lifecycle should be open. */
 export interface OpenRow {
@@ -49,16 +49,6 @@ export async function checkDatabase(url: string): Promise<DatabaseFacts> {
   } finally {
     await db.destroy();
   }
-}
-
-async function checkLedger(db: Db): Promise<Finding[]> {
-  const violations = await ledgerViolations(db);
-  return violations.map((violation) => ({
-    area: 'ledger',
-    problem: `${violation.rule} is broken for ${violation.subjectId} of org ${violation.orgId}: ${violation.detail}`,
-    repair:
-      'Look at the entries of that member in the order of their versions, and correct with a new entry (a manual credit change); entries are never edited.',
-  }));
 }
 
 async function checkOutbox(db: Db): Promise<Finding[]> {

@@ -1,6 +1,6 @@
 /** Something that is wrong, and what the operator can do about it. */
 export interface Finding {
-  area: 'servers' | 'migrations' | 'ledger' | 'outbox' | 'workflows' | 'schedules';
+  area: 'servers' | 'migrations' | 'ledger' | 'credits' | 'outbox' | 'workflows' | 'schedules';
   problem: string;
   repair: string;
 }
