@@ -73,6 +73,8 @@ describe('foreign keys between tenant tables', () => {
       };
       // A hold is open as long as no entry resolves it.
       if (key.column === 'resolving_entry_id') Object.assign(row, { status: 'captured', resolved_at: 'now' });
+      // A credit change has an entry once it is applied.
+      if (key.column === 'entry_id') Object.assign(row, { status: 'applied', decided_at: 'now' });
       answers[key.name] = await insertAsOwner(key.table, row);
     }
     expect(answers).toEqual(Object.fromEntries(foreignKeys.map((key) => [key.name, '23503'])));

@@ -124,9 +124,6 @@ export const PEOPLE_SAMPLES: Record<string, TableSample> = {
       amount: 1,
       reason: 'a reason',
       requested_by: userId('nobody'),
-      status: 'applied',
-      decided_at: new Date('2026-01-01T00:00:00Z'),
-      entry_id: idOf('soundcloud_repost_credit_ledger', of),
     }),
   },
 };
