@@ -50,6 +50,16 @@ describe('health', () => {
     expect(text).toContain(
       'spark_waits_breached{entity_type="submission",stage="decision",waiting_on="ops"} 1',
     );
+    // The member's first grant; nothing is held, lost or waiting.
+    expect(text).toMatch(/^spark_credits_balance 1$/mu);
+    for (const gauge of [
+      'credits_held',
+      'credit_holds_open',
+      'credits_forfeited_this_month',
+      'credit_changes_pending',
+    ]) {
+      expect(text).toMatch(new RegExp(`^spark_${gauge} 0$`, 'mu'));
+    }
     expect(text).not.toContain(world.memberId);
   });
 });
@@ -94,6 +104,8 @@ describe('without the database', () => {
       expect(JSON.stringify(answer.body)).not.toMatch(/ECONN|127\.0\.0\.1|secret/u);
     }
     expect(JSON.parse((await get('/readyz')).text).checks.database.ok).toBe(false);
-    expect((await get('/metrics')).text).toContain('spark_outbox_events Nan');
+    const { text } = await get('/metrics');
+    expect(text).toContain('spark_outbox_events Nan');
+    expect(text).toContain('spark_credits_balance Nan');
   });
 });

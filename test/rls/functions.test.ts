@@ -206,6 +206,48 @@ describe('functions that take an org', () => {
     }
   });
 
+  it('credits are changed, decided and looked back at by ops of the org only', async () => {
+    const member = quoted(memberId('here', 'nobody'));
+    for (const person of ['member', 'both', 'foreign', 'outsider', undefined] as const) {
+      const caller: Caller = { role: 'spark_api', scope: 'here', ...(person && { person }) };
+      for (const statement of [
+        `select private.api_request_credit_change(${here}, ${member}, 1, 'a good reason', now())`,
+        `select private.api_decide_credit_change(${here}, gen_random_uuid(), 'approved', null, now())`,
+        `select * from private.api_grant_months(${here}, 5)`,
+        `select * from private.api_grant_entries(${here}, '2026-01', 5)`,
+      ]) {
+        await expect(call(caller, statement), `${person}: ${statement}`).rejects.toMatchObject({
+          code: '42501',
+        });
+      }
+    }
+    const moderator: Caller = { role: 'spark_api', scope: 'here', person: 'moderator' };
+    await expect(
+      call(
+        moderator,
+        `select private.api_request_credit_change(${here}, ${quoted(theirMember)}, 1, 'a good reason', now())`,
+      ),
+    ).rejects.toMatchObject({ code: 'SPK01', message: 'not_found' });
+  });
+
+  it('no decision on a credit change stands without a second person, whoever writes it', async () => {
+    const insert = (columns: string, values: string) =>
+      world.owner.query(`insert into soundcloud_credit_change_requests
+        (org_id, member_id, amount, reason, requested_by, ${columns})
+        values (${here}, ${quoted(memberId('here', 'nobody'))}, 20, 'a good reason', ${quoted(userId('admin'))}, ${values})`);
+    for (const values of [
+      `'rejected', now(), null`,
+      `'rejected', now(), ${quoted(userId('admin'))}`,
+      `'approved', now(), ${quoted(userId('moderator'))}`,
+      `'applied', now(), null`,
+      `'pending', null, ${quoted(userId('moderator'))}`,
+    ]) {
+      await expect(insert('status, decided_at, decided_by', values), values).rejects.toMatchObject({
+        code: '23514',
+      });
+    }
+  });
+
   it('api_update_settings changes the settings it is told to, of the own org, and nothing that is no setting', async () => {
     const caller: Caller = { role: 'spark_api', scope: 'here', person: 'admin' };
     const changes = {
