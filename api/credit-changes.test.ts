@@ -153,6 +153,28 @@ describe('a change at or below the threshold', () => {
   });
 });
 
+describe('changes beside submissions of the same member', () => {
+  it('wait for each other in one order: no deadlock reaches a caller', async () => {
+    const memberId = await newMember();
+    await sql`update public.soundcloud_members set monthly_submission_limit = 1000 where id = ${memberId}`.execute(
+      world.db,
+    );
+    for (let round = 0; round < 4; round += 1) {
+      const answers = await Promise.all(
+        Array.from({ length: 8 }, (_, i) =>
+          i % 2 === 0
+            ? ask(memberId, 1)
+            : world.call('POST', '/v1/submissions', {
+                body: { track_url: world.trackUrl(), member_id: memberId },
+              }),
+        ),
+      );
+      expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 201));
+    }
+    expect(await walletOf(memberId)).toMatchObject({ balance: 19 });
+  });
+});
+
 describe('a change above the threshold', () => {
   it('waits for another person: nothing moves, the others are told, the inbox has it', async () => {
     const memberId = await newMember();

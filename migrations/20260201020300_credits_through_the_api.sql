@@ -152,10 +152,12 @@ declare
   _threshold integer;
 begin
   perform private.require_ops(_org_id);
+  -- Wallet first: the new row's foreign key locks the member.
   select w.balance, w.cap - w.balance - w.held as headroom, m.name into _wallet
   from public.soundcloud_repost_credit_wallet w
   join public.soundcloud_members m on m.org_id = w.org_id and m.id = w.member_id
-  where w.org_id = _org_id and w.member_id = _member_id;
+  where w.org_id = _org_id and w.member_id = _member_id
+  for update of w;
   if _wallet is null then
     perform private.refuse('not_found', 'This org has no such member. Name one of its members.');
   end if;
