@@ -711,6 +711,7 @@ export interface SoundcloudQueueDrafts {
 }
 
 export interface SoundcloudQueues {
+  approve_by: Timestamp | null;
   approved_at: Timestamp | null;
   approved_by_id: string | null;
   closed_at: Timestamp | null;
@@ -722,9 +723,11 @@ export interface SoundcloudQueues {
   notes: string | null;
   org_id: string;
   published_at: Timestamp | null;
+  revision: Generated<number>;
   settled_at: Timestamp | null;
   status: Generated<string>;
   total_slots: Generated<number>;
+  totals: Generated<Json>;
   updated_at: Generated<Timestamp>;
 }
 

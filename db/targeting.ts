@@ -45,18 +45,19 @@ interface CandidateRow {
   last_assignment_at: Date | null;
 }
 
-/** Every member of the org with a wallet, as a candidate. Skipped and failed reposts are no reposts and start no cool-down. */
-export async function loadCandidates(trx: Trx, question: CandidateQuestion): Promise<TargetCandidate[]> {
-  const { orgId, trackUrl, artistHandles, memberId, supportDate, timezone } = question;
-  const historySince = new Date(question.now - question.historyDays * DAY_MS);
-  const reliableSince = new Date(question.now - question.reliabilityDays * DAY_MS);
-  const { rows } = await sql<CandidateRow>`
-    with duty as (
+/**
+ * Every repost the org's members had or have to do since an instant, one row each (member_id, artist_id, track_url,
+ * status, at): assignments of queues and schedules of campaigns, which have no artist among the members.
+ * @param exceptQueueId a queue whose own assignments are left out; null = none.
+ */
+export function dutySql(orgId: string, since: Date, exceptQueueId: string | null = null) {
+  return sql`
       select a.supporter_id as member_id, s.member_id as artist_id, s.track_url, a.status,
         a.slot_at as at
       from public.soundcloud_queue_assignments a
       join public.soundcloud_submissions s on s.org_id = a.org_id and s.id = a.submission_id
-      where a.org_id = ${orgId} and a.slot_at >= ${historySince}
+      where a.org_id = ${orgId} and a.slot_at >= ${since}
+        and a.queue_id is distinct from ${exceptQueueId}::uuid
       union all
       select account.member_id, null, campaign.track_url,
         case item.status when 'completed' then 'completed' when 'failed' then 'failed'
@@ -66,7 +67,34 @@ export async function loadCandidates(trx: Trx, question: CandidateQuestion): Pro
       join public.soundcloud_member_accounts account on account.org_id = item.org_id and account.id = item.member_account_id
       join public.soundcloud_campaigns campaign on campaign.org_id = item.org_id and campaign.id = item.parent_id
       where item.org_id = ${orgId} and item.parent_type = 'campaign'
-        and coalesce(item.completed_at, item.scheduled_at) >= ${historySince}
+        and coalesce(item.completed_at, item.scheduled_at) >= ${since}`;
+}
+
+/** Genres of every member by name: member_id, genres (jsonb). */
+export function memberGenresSql(orgId: string) {
+  return sql`
+      select g.member_id, jsonb_agg(jsonb_build_object('family', f.name, 'subgenre', sub.name)) as genres
+      from public.soundcloud_member_genres g
+      join public.soundcloud_genre_families f on f.org_id = g.org_id and f.id = g.genre_family_id
+      left join public.soundcloud_subgenres sub on sub.org_id = g.org_id and sub.id = g.subgenre_id
+      where g.org_id = ${orgId} group by g.member_id`;
+}
+
+/** Avoid list of every member: member_id, handles. */
+export function avoidedHandlesSql(orgId: string) {
+  return sql`
+      select member_id, array_agg(avoided_handle) as handles
+      from public.soundcloud_avoid_list_items
+      where org_id = ${orgId} and platform = 'soundcloud' group by member_id`;
+}
+
+/** Every member of the org with a wallet, as a candidate. Skipped and failed reposts are no reposts and start no cool-down. */
+export async function loadCandidates(trx: Trx, question: CandidateQuestion): Promise<TargetCandidate[]> {
+  const { orgId, trackUrl, artistHandles, memberId, supportDate, timezone } = question;
+  const historySince = new Date(question.now - question.historyDays * DAY_MS);
+  const reliableSince = new Date(question.now - question.reliabilityDays * DAY_MS);
+  const { rows } = await sql<CandidateRow>`
+    with duty as (${dutySql(orgId, historySince)}
     ), history as (
       select member_id,
         max(at) filter (where stands and track_url = ${trackUrl}) as last_same_track_at,
@@ -82,16 +110,8 @@ export async function loadCandidates(trx: Trx, question: CandidateQuestion): Pro
     ), received as (
       select artist_id as member_id, max(at) as last_received_at
       from duty where member_id = ${memberId}::uuid and status in ('assigned', 'completed') group by artist_id
-    ), genres as (
-      select g.member_id, jsonb_agg(jsonb_build_object('family', f.name, 'subgenre', sub.name)) as genres
-      from public.soundcloud_member_genres g
-      join public.soundcloud_genre_families f on f.org_id = g.org_id and f.id = g.genre_family_id
-      left join public.soundcloud_subgenres sub on sub.org_id = g.org_id and sub.id = g.subgenre_id
-      where g.org_id = ${orgId} group by g.member_id
-    ), avoided as (
-      select member_id, array_agg(avoided_handle) as handles
-      from public.soundcloud_avoid_list_items
-      where org_id = ${orgId} and platform = 'soundcloud' group by member_id
+    ), genres as (${memberGenresSql(orgId)}
+    ), avoided as (${avoidedHandlesSql(orgId)}
     )
     select m.id as member_id, account.id as account_id, account.handle,
       coalesce(account.follower_count, m.soundcloud_followers) as followers,

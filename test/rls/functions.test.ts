@@ -313,6 +313,60 @@ describe('functions that take an org', () => {
   });
 });
 
+describe('functions that answer within the own reach', () => {
+  /** Ids of the assignments a condition on `a` and its queue `q` finds. */
+  const expected = async (condition: string) => {
+    const { rows } = await world.owner.query<{ assignment_id: string }>(
+      `select a.id as assignment_id from soundcloud_queue_assignments a
+       join soundcloud_queues q on q.id = a.queue_id where ${condition} order by 1`,
+    );
+    return rows;
+  };
+  /** The function needs the ids, which the API's login cannot read. @param first what the owner changes before. */
+  const tracksFor = async (caller: Caller, first = '') => {
+    const { rows } = await world.owner.query<{ id: string }>('select id from soundcloud_queue_assignments');
+    const ids = rows.map((row) => quoted(row.id)).join(', ');
+    const become_ = become({ ...caller, role: caller.role as Actor['role'], homes: [] });
+    const results = (await world.owner.query(
+      `begin; ${first} ${become_}
+       select assignment_id from private.assignment_tracks(array[${ids}]::uuid[]) order by 1; rollback`,
+    )) as unknown as pg.QueryResult[];
+    return results.at(-2)?.rows;
+  };
+
+  it('assignment_tracks tells a supporter of the own assignments of published queues only', async () => {
+    const both: Caller = { role: 'spark_api', person: 'both', scope: 'here' };
+    const own = await expected(
+      `a.supporter_id = ${quoted(memberId('here', 'both'))} and q.status = 'published'`,
+    );
+    expect(own.length).toBeGreaterThan(0);
+    expect(await tracksFor(both)).toEqual(own);
+    expect(await tracksFor(both, `update soundcloud_queues set status = 'draft';`)).toEqual([]);
+  });
+
+  it('assignment_tracks tells ops of all of their org, and strangers of none', async () => {
+    const all = await expected(`a.org_id = ${quoted(orgId('here'))}`);
+    expect(await tracksFor({ role: 'spark_api', person: 'moderator', scope: 'here' })).toEqual(all);
+    expect(await tracksFor({ role: 'spark_api', person: 'foreign', scope: 'here' })).toEqual([]);
+    expect(await tracksFor({ role: 'spark_api', person: 'outsider' })).toEqual([]);
+    expect(await tracksFor({ role: 'spark_api' })).toEqual([]);
+  });
+
+  it('a queue is asked for, and its settings are read, by ops only', async () => {
+    for (const person of ['member', 'both', 'foreign', 'outsider'] as const) {
+      const caller: Caller = { role: 'spark_api', scope: 'here', person };
+      const here = quoted(orgId('here'));
+      await expect(
+        call(caller, `select private.api_request_queue(${here}, '2030-01-01', now())`),
+        person,
+      ).rejects.toMatchObject({ code: '42501' });
+      await expect(call(caller, `select private.api_queue_settings(${here})`)).rejects.toMatchObject({
+        code: '42501',
+      });
+    }
+  });
+});
+
 describe('functions of the existing database', () => {
   const theirs = userId('foreign');
   const theirEmail = 'there-nobody@elsewhere.test';

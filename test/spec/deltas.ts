@@ -46,7 +46,14 @@ export const ADDED_COLUMNS: Readonly<Record<string, string[]>> = {
     'slot_returned_at',
   ],
   soundcloud_campaigns: ['owner_id', 'salesperson_id', 'tracking_token', 'reported_at', 'closed_at'],
-  soundcloud_queues: ['settled_at', 'closed_at'],
+  soundcloud_queues: [
+    'settled_at',
+    'closed_at',
+    // Until when ops may approve; the newest draft, for If-Match; what became of it (decision 0072).
+    'approve_by',
+    'revision',
+    'totals',
+  ],
   soundcloud_queue_assignments: [
     'settled_at',
     'slot_at',
