@@ -5,6 +5,7 @@ import type { InfluencePlannerPort } from '../providers/influence-planner/port.j
 import type { SlackPort } from '../providers/slack/port.js';
 import type { SoundCloudPort } from '../providers/soundcloud/port.js';
 import { createEmailActivities } from './email.js';
+import { createQueueActivities } from './queue.js';
 import { createReconcilerActivities, type LifecycleStarter } from './reconciler.js';
 import { createScheduledStartActivities } from './scheduled-start.js';
 import { createSlackActivities } from './slack.js';
@@ -27,6 +28,7 @@ export function createActivities(dependencies: ActivityDependencies) {
   return {
     database: {
       ...createSubmissionActivities(dependencies),
+      ...createQueueActivities(dependencies),
       ...createReconcilerActivities(dependencies),
       ...createScheduledStartActivities(dependencies),
       abandonMail: createEmailActivities(dependencies).abandonMail,

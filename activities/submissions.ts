@@ -3,7 +3,6 @@
  * nothing and returns what the first one returned.
  */
 
-import { activityInfo } from '@temporalio/activity';
 import { type Db, type Trx, withOrg } from '../db/client.js';
 import { readClock } from '../db/clock.js';
 import { pendingMails } from '../db/email.js';
@@ -42,6 +41,7 @@ import { notFound } from './failures.js';
 import { withLifesign } from './lifesign.js';
 import type { TrackDescription, TrackFacts } from './soundcloud.js';
 import { queueSubmissionMail } from './submission-mails.js';
+import { taker } from './taker.js';
 import { buildForSubmission } from './targeting.js';
 
 export interface ReviewTarget {
@@ -423,12 +423,6 @@ function labelOf(submission: SubmissionRow): string {
   const { artist_name: artist, track_name: title, track_url: url } = submission;
   const label = artist && title ? `${artist} – ${title}` : (title ?? addressOf(url));
   return label.slice(0, 200);
-}
-
-/** The call this is a try of: the same for all its tries. */
-function taker(): string {
-  const { workflowExecution, activityId } = activityInfo();
-  return `${workflowExecution?.runId}:${activityId}`;
 }
 
 function waitKey(target: ReviewTarget) {

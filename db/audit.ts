@@ -27,3 +27,25 @@ export async function writeAudit(trx: Trx, entry: AuditEntry): Promise<void> {
     ${optional(entry.before)}, ${optional(entry.after)}, ${jsonb(entry.details ?? {})}
   )`.execute(trx);
 }
+
+/** An entry by a lifecycle itself, in the transaction of what it tells of. @param by user of the org, null = the product. */
+export async function writeWorkerAudit(
+  trx: Trx,
+  entry: Omit<AuditEntry, 'requestId' | 'before' | 'after'> & { by: string | null },
+): Promise<void> {
+  await trx
+    .insertInto('soundcloud_audit_log')
+    .values({
+      org_id: entry.orgId,
+      actor_type: entry.by === null ? 'system' : 'user',
+      actor_id: entry.by,
+      action: entry.action,
+      entity_type: entry.entityType,
+      entity_id: entry.entityId,
+      command_id: entry.commandId ?? null,
+      reason: entry.reason ?? null,
+      details: jsonb(entry.details ?? {}),
+      occurred_at: entry.occurredAt,
+    })
+    .execute();
+}

@@ -126,7 +126,7 @@ export async function isOpsUser(trx: Trx, orgId: string, userId: string): Promis
 }
 
 /** The id when it is a user of the org, else null: a command typed into the Temporal UI may name anybody. */
-async function orgUser(trx: Trx, orgId: string, userId: string | null): Promise<string | null> {
+export async function orgUser(trx: Trx, orgId: string, userId: string | null): Promise<string | null> {
   if (userId === null) return null;
   const row = await trx
     .selectFrom('memberships')

@@ -1,4 +1,15 @@
-/** The public face of a daily queue. Names and ids are permanent. */
+/**
+ * The public face of a daily queue: ids, commands, signals, query. The API and the relay import this file; names and ids
+ * are permanent.
+ */
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { DailyQueueState } from '../../domain/daily-queue.js';
+import type {
+  QueueCommandInput,
+  QueueCommandName,
+  QueueRefusalCode,
+} from '../../domain/daily-queue-commands.js';
+import type { Outcome, RefusedSignal } from '../shared/commands.js';
 
 export const DAILY_QUEUE_TYPE = 'dailyQueueWorkflow';
 
@@ -10,4 +21,45 @@ export function dailyQueueId(orgId: string, date: string): string {
 export interface DailyQueueInput {
   orgId: string;
   date: string;
+  /** Set by continue-as-new only; everything else is read from the rows. */
+  carried?: DailyQueueCarried;
 }
+
+export interface DailyQueueCarried {
+  /** The newest command ids with their outcomes, oldest first. */
+  outcomes: Outcome<QueueRefusalCode>[];
+  refused: RefusedSignal<QueueRefusalCode>[];
+}
+
+/** Answer to a command and to the query: what the queue is now. */
+export interface DailyQueueView {
+  /** Null in the moment before the workflow has read its row. */
+  state: DailyQueueState | null;
+  /** The newest refusals of Signals, oldest first. */
+  refused: RefusedSignal<QueueRefusalCode>[];
+}
+
+/** Each command is an Update and, under the same name, a Signal: the Temporal UI can send both. */
+export const dailyQueueUpdates = {
+  approve: defineUpdate<DailyQueueView, [QueueCommandInput<'approve'>]>('approve'),
+  regenerate: defineUpdate<DailyQueueView, [QueueCommandInput<'regenerate'>]>('regenerate'),
+  swapAssignment: defineUpdate<DailyQueueView, [QueueCommandInput<'swapAssignment'>]>('swapAssignment'),
+  dropAssignment: defineUpdate<DailyQueueView, [QueueCommandInput<'dropAssignment'>]>('dropAssignment'),
+  addAssignment: defineUpdate<DailyQueueView, [QueueCommandInput<'addAssignment'>]>('addAssignment'),
+} as const;
+
+/** From settling: the last open assignment of the queue was settled. Only says "look at the rows". */
+export const assignmentsSettledSignal = defineSignal<[unknown]>('assignmentsSettled');
+
+/** What each command takes, for people who send it from the Temporal UI or its command line. */
+export const DAILY_QUEUE_COMMANDS: Readonly<Record<QueueCommandName, string>> = {
+  approve: 'Publishes the draft: {"by": user id, "excludeAssignmentIds"?: ids that shall not go out}',
+  regenerate: 'Drafts the queue anew from the facts of the moment: {"by": user id}',
+  swapAssignment:
+    'Gives an assignment to another supporter: {"by": user id, "assignmentId", "supporterId", "reason"?: overrides the rules}',
+  dropAssignment: 'Takes an assignment out: {"by": user id, "assignmentId", "reason"?}',
+  addAssignment:
+    'Adds an assignment: {"by": user id, "submissionId", "supporterId", "reason"?: overrides the rules}',
+};
+
+export const dailyQueueState = defineQuery<DailyQueueView>('state');

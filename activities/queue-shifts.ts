@@ -1,0 +1,119 @@
+/** What a queue does not serve moves to the next one, with the reason (rules.md, "Queue generation"). */
+import { sql } from 'kysely';
+import type { Trx } from '../db/client.js';
+import { emitEvents } from '../db/events.js';
+import { jsonb } from '../db/json.js';
+import { notify } from '../db/notifications.js';
+import { draftedQueueDates } from '../db/targeting.js';
+import { nextSupportDate } from '../domain/daily-queue.js';
+import type { OrgSettings } from '../domain/settings.js';
+import { submissionReviewId } from '../workflows/submission-review/contract.js';
+
+export interface Shift {
+  orgId: string;
+  /** Date of the queue that does not serve them. */
+  date: string;
+  submissionIds: readonly string[];
+  /** For the member and for ops, a sentence. */
+  reason: string;
+  /** Makes the events of one occasion unique: queue and draft. */
+  occasion: string;
+  settings: OrgSettings;
+  /** Business ms. */
+  now: number;
+}
+
+/** @returns how many were shifted; what is closed or withdrawn meanwhile is left alone. */
+export async function shiftSubmissions(trx: Trx, shift: Shift): Promise<number> {
+  const { orgId, date, submissionIds, reason, occasion, settings, now } = shift;
+  if (submissionIds.length === 0) return 0;
+  const next = nextSupportDate(date, await draftedQueueDates(trx, orgId, date));
+  const { rows } = await sql<{ id: string; shift_count: number; label: string }>`
+    with chosen as (
+      select id from public.soundcloud_submissions
+      where org_id = ${orgId} and id = any (${[...submissionIds]}::uuid[])
+        and status = 'approved' and closed_at is null and support_date <= ${date}::date
+      order by id for update
+    )
+    update public.soundcloud_submissions s
+    set support_date = ${next}::date, auto_shifted = true, shift_reason = ${reason}, shift_count = s.shift_count + 1
+    from chosen where s.org_id = ${orgId} and s.id = chosen.id
+    returning s.id, s.shift_count,
+      coalesce(nullif(concat_ws(' – ', s.artist_name, s.track_name), ''), s.id::text) as label`.execute(trx);
+  await emitEvents(
+    trx,
+    rows.map((row) => ({
+      orgId,
+      type: 'submission.shifted' as const,
+      entityType: 'submission',
+      entityId: row.id,
+      data: { submission_id: row.id, support_date: next, reason, shift_count: row.shift_count },
+      occurredAt: now,
+      dedupeKey: `submission.shifted:${row.id}:${occasion}`,
+    })),
+  );
+  const { max_shifts } = settings.review;
+  const tired = rows.filter((row) => row.shift_count > 0 && row.shift_count % max_shifts === 0);
+  await askOps(trx, orgId, tired, max_shifts);
+  return rows.length;
+}
+
+/** Takes a shift back: the queue that lapsed is generated again after all. */
+export async function takeShiftsBack(
+  trx: Trx,
+  input: { orgId: string; date: string; submissionIds: readonly string[]; occasion: string; now: number },
+): Promise<void> {
+  const { orgId, date, submissionIds, occasion, now } = input;
+  const { rows } = await sql<{ id: string; shift_count: number }>`
+    update public.soundcloud_submissions s
+    set support_date = ${date}::date, shift_count = greatest(s.shift_count - 1, 0),
+      auto_shifted = s.shift_count > 1, shift_reason = case when s.shift_count > 1 then s.shift_reason end
+    where s.org_id = ${orgId} and s.id = any (${[...submissionIds]}::uuid[])
+      and s.status = 'approved' and s.closed_at is null and s.support_date > ${date}::date
+    returning s.id, s.shift_count`.execute(trx);
+  const reason = `The queue of ${date} is made after all.`;
+  await emitEvents(
+    trx,
+    rows.map((row) => ({
+      orgId,
+      type: 'submission.shifted' as const,
+      entityType: 'submission',
+      entityId: row.id,
+      data: { submission_id: row.id, support_date: date, reason, shift_count: row.shift_count },
+      occurredAt: now,
+      dedupeKey: `submission.shifted:${row.id}:${occasion}`,
+    })),
+  );
+}
+
+/** Nobody was found for too long: ops say whether the submission goes on or is closed, and gets its slot back. */
+async function askOps(
+  trx: Trx,
+  orgId: string,
+  submissions: readonly { id: string; shift_count: number; label: string }[],
+  maxShifts: number,
+): Promise<void> {
+  if (submissions.length === 0) return;
+  const rows = submissions.map(({ id, shift_count, label }) => ({
+    title: `${label} has been shifted ${shift_count} times`,
+    body: `No queue of the last ${maxShifts} had a supporter for it. Go on waiting, or close it and give the member's submission slot back.`,
+    entity_id: id,
+    workflow_id: submissionReviewId(orgId, id),
+    dedupe_key: `submission_shifts:${id}:${shift_count}`,
+  }));
+  await sql`
+    insert into public.soundcloud_ops_tasks (org_id, kind, title, body, entity_type, entity_id, workflow_id, dedupe_key)
+    select ${orgId}::uuid, 'submission_shifts', r.title, r.body, 'submission', r.entity_id, r.workflow_id, r.dedupe_key
+    from jsonb_to_recordset(${jsonb(rows)})
+      as r (title text, body text, entity_id uuid, workflow_id text, dedupe_key text)
+    on conflict (org_id, dedupe_key) do nothing`.execute(trx);
+  await notify(trx, {
+    orgId,
+    audience: { kind: 'ops' },
+    type: 'warning',
+    title: 'Submissions find no supporter',
+    message: `${submissions.length} were shifted ${maxShifts} times without a supporter. Say for each whether it goes on.`,
+    actionUrl: '/console/inbox',
+    metadata: { kind: 'submission_shifts', submission_ids: submissions.slice(0, 50).map((row) => row.id) },
+  });
+}

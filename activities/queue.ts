@@ -1,0 +1,337 @@
+/**
+ * Database activities of the daily queue: one transaction each, under a step id, so that a repeated one changes nothing.
+ * Each answers with the state the rows are in afterwards.
+ */
+import { heartbeat } from '@temporalio/activity';
+import { reportAutomation } from '../db/automation-health.js';
+import { type Db, type Trx, withOrg } from '../db/client.js';
+import { readClock } from '../db/clock.js';
+import { emitEvent } from '../db/events.js';
+import { notify } from '../db/notifications.js';
+import { loadDraft } from '../db/queue-drafts.js';
+import { loadQueue, patchQueue, type QueueRow, queueTotals, replaceAssignments } from '../db/queues.js';
+import { loadSettings } from '../db/settings.js';
+import { refuseStep, type Step, takeStep } from '../db/steps.js';
+import { clearWait, saveWait } from '../db/waits.js';
+import type { BusinessClock } from '../domain/calendar.js';
+import { type DailyQueueState, queueWait } from '../domain/daily-queue.js';
+import type { QueueCommand, QueueRefusal } from '../domain/daily-queue-commands.js';
+import type { OrgSettings, QueueHours } from '../domain/settings.js';
+import { notFound } from './failures.js';
+import { withLifesign } from './lifesign.js';
+import { applyToDraft } from './queue-commands.js';
+import { draftQueue } from './queue-drafting.js';
+import { publish } from './queue-publish.js';
+import { shiftSubmissions } from './queue-shifts.js';
+import { readQueueState } from './queue-state.js';
+import { taker } from './taker.js';
+
+export interface QueueTarget {
+  orgId: string;
+  /** `YYYY-MM-DD` in the org's timezone. */
+  date: string;
+  workflowId: string;
+}
+
+/** What the workflow must know before anything else. */
+export interface QueueOpening {
+  clock: BusinessClock;
+  timezone: string;
+  hours: QueueHours;
+  state: DailyQueueState;
+}
+
+export type QueueChange =
+  | { applied: true; state: DailyQueueState }
+  | ({ applied: false; state: DailyQueueState } & QueueRefusal);
+
+type Recorded = { applied: true } | ({ applied: false } & QueueRefusal);
+
+/** The name of the automation in `soundcloud_automation_health`. */
+const AUTOMATION = 'daily-queue';
+
+export function createQueueActivities({ db }: { db: Db }) {
+  return {
+    /** Where the queue stands; a row of which is missing is still to be generated. */
+    async openQueue(target: QueueTarget): Promise<QueueOpening> {
+      return withOrg(db, target.orgId, async (trx) => {
+        const { timezone, queue_hours } = await loadSettings(trx, target.orgId);
+        const state = await readQueueState(trx, target, await loadQueue(trx, target.orgId, target.date));
+        return { clock: await readClock(trx), timezone, hours: queue_hours, state };
+      });
+    },
+
+    /**
+     * Generates the draft, or generates it anew for a command. Without open demand a queue that has no row gets none:
+     * the state is then closed.
+     */
+    async generateQueue(
+      input: QueueTarget & { stepId: string; command: QueueCommand | null; now: number },
+    ): Promise<QueueChange> {
+      return change(input, input.command?.name ?? 'generate', input.command, async (trx, queue, settings) => {
+        await draftQueue(trx, { ...input, queue, settings, progress });
+        await reportAutomation(trx, AUTOMATION, true, null);
+        return null;
+      });
+    },
+
+    /** Applies what ops ask of a draft: approve, swap, drop, add. */
+    async changeQueue(
+      input: QueueTarget & { command: QueueCommand; stepId: string; now: number },
+    ): Promise<QueueChange> {
+      return change(input, input.command.name, input.command, async (trx, queue, settings) =>
+        queue === undefined ? null : applyToDraft(trx, { ...input, queue, settings }),
+      );
+    },
+
+    /** Keeps the refusal of a command, so that whoever sent it can read why. @returns the outcome that stands. */
+    async recordQueueRefusal(
+      input: QueueTarget & { command: QueueCommand } & QueueRefusal,
+    ): Promise<{ applied: true } | ({ applied: false } & QueueRefusal)> {
+      const { command, code, reason } = input;
+      const step = stepOf(input, command.commandId, command.name, command);
+      const { result } = await withOrg(db, input.orgId, (trx) =>
+        refuseStep<Recorded, { applied: false } & QueueRefusal>(trx, step, { applied: false, code, reason }),
+      );
+      return result.applied ? { applied: true } : result;
+    },
+
+    /** Ops are told that the cut-off comes near. */
+    async warnOfCutoff(
+      input: QueueTarget & { hours: number; approveBy: number; now: number },
+    ): Promise<QueueChange> {
+      const { orgId, date, hours, approveBy } = input;
+      const payload = { hours, approveBy };
+      return change(
+        { ...input, stepId: `warning:${approveBy}:${hours}` },
+        'warning',
+        payload,
+        async (trx, queue) => {
+          if (queue?.status !== 'draft') return null;
+          await notify(trx, {
+            orgId,
+            audience: { kind: 'ops' },
+            type: 'warning',
+            title: `The queue of ${date} waits for approval`,
+            message: `It lapses in ${hours} h unless somebody approves it. Its submissions then move to the next queue.`,
+            actionUrl: pageOf(date),
+            metadata: { queue_id: queue.id, hours },
+          });
+          return null;
+        },
+      );
+    },
+
+    /** The cut-off has passed: nothing goes out, the submissions move to the next queue, ops are told. */
+    async lapseQueue(input: QueueTarget & { revision: number; now: number }): Promise<QueueChange> {
+      const { orgId, date, revision, workflowId, now } = input;
+      // By the draft, because a queue that is asked for again may lapse again.
+      return change(
+        { ...input, stepId: `lapse:${revision}` },
+        'lapse',
+        null,
+        async (trx, queue, settings) => {
+          if (queue?.status !== 'draft') return null;
+          const draft = await loadDraft(trx, orgId, queue.id);
+          const submissionIds = submissionsOf(draft);
+          await replaceAssignments(trx, orgId, queue.id, []);
+          await patchQueue(trx, orgId, queue.id, {
+            status: 'lapsed',
+            closed_at: new Date(now),
+            filled_slots: 0,
+          });
+          const shifted = await shiftSubmissions(trx, {
+            orgId,
+            date,
+            submissionIds,
+            reason: `The queue of ${date} was not approved in time.`,
+            occasion: `${queue.id}:lapse:${queue.revision}`,
+            settings,
+            now,
+          });
+          await emitEvent(trx, {
+            orgId,
+            type: 'queue.lapsed',
+            entityType: 'queue',
+            entityId: queue.id,
+            data: { queue_id: queue.id, date, revision: queue.revision, shifted },
+            occurredAt: now,
+            dedupeKey: `queue.lapsed:${queue.id}:${queue.revision}`,
+          });
+          await notify(trx, {
+            orgId,
+            audience: { kind: 'ops' },
+            type: 'error',
+            title: `The queue of ${date} lapsed`,
+            message: `Nobody approved it in time. ${shifted} submissions moved to the next queue. You may ask for it again until ${settings.queue_hours.no_generation_after}.`,
+            actionUrl: pageOf(date),
+            metadata: { queue_id: queue.id },
+          });
+          await clearWait(trx, orgId, workflowId);
+          return null;
+        },
+      );
+    },
+
+    /** Publishes an approved queue: re-check, holds, refills, events, all or nothing. */
+    async publishQueue(input: QueueTarget & { revision: number; now: number }): Promise<QueueChange> {
+      const { orgId, revision, now } = input;
+      return change(
+        { ...input, stepId: `publish:${revision}` },
+        'publish',
+        null,
+        async (trx, queue, settings) => {
+          if (queue?.status === 'approved') await publish(trx, { orgId, queue, settings, now, progress });
+          return null;
+        },
+      );
+    },
+
+    /** Closes a published queue of which every assignment is settled; else nothing. */
+    async settleQueue(input: QueueTarget & { now: number }): Promise<DailyQueueState> {
+      const { orgId, date, workflowId, now } = input;
+      return withOrg(db, orgId, async (trx) => {
+        const queue = await requireQueue(trx, input);
+        const { open, ...totals } = await queueTotals(trx, orgId, queue.id);
+        if (queue.status === 'published' && queue.closed_at === null && open === 0) {
+          const closed_at = new Date(now);
+          await patchQueue(trx, orgId, queue.id, {
+            settled_at: queue.settled_at ?? closed_at,
+            closed_at,
+            totals,
+          });
+          await emitEvent(trx, {
+            orgId,
+            type: 'queue.settled',
+            entityType: 'queue',
+            entityId: queue.id,
+            data: { queue_id: queue.id, date, ...totals },
+            occurredAt: now,
+            dedupeKey: `queue.settled:${queue.id}`,
+          });
+          await clearWait(trx, orgId, workflowId);
+        }
+        return readQueueState(trx, input, await loadQueue(trx, orgId, date));
+      });
+    },
+
+    /** The draft could not be generated; it is tried again. Admins see it in the automation's health. */
+    async reportQueueFailure(input: QueueTarget & { reason: string; now: number }): Promise<void> {
+      await withOrg(db, input.orgId, async (trx) => {
+        await reportAutomation(trx, AUTOMATION, false, input.reason.slice(0, 500));
+        await notify(trx, {
+          orgId: input.orgId,
+          audience: { kind: 'ops' },
+          type: 'error',
+          title: `The queue of ${input.date} could not be generated`,
+          message:
+            'It is tried again every quarter of an hour. Look at the workflow in the Temporal UI for the reason.',
+          actionUrl: pageOf(input.date),
+          metadata: { workflow_id: input.workflowId },
+          dedupeKey: `queue-failed:${input.workflowId}`,
+        });
+      });
+    },
+
+    /** It is too late to generate for this date: ops are told, and a queue that was asked for again is closed again. */
+    async missQueue(input: QueueTarget & { now: number }): Promise<void> {
+      const { orgId, date, workflowId, now } = input;
+      await withOrg(db, orgId, async (trx) => {
+        const queue = await loadQueue(trx, orgId, date, { lock: true });
+        if (queue !== undefined && queue.status === 'draft') {
+          await patchQueue(trx, orgId, queue.id, { status: 'lapsed', closed_at: new Date(now) });
+        }
+        await clearWait(trx, orgId, workflowId);
+        await reportAutomation(
+          trx,
+          AUTOMATION,
+          false,
+          `No queue for ${date}: it was too late to generate one.`,
+        );
+        await notify(trx, {
+          orgId,
+          audience: { kind: 'ops' },
+          type: 'error',
+          title: `There is no queue for ${date}`,
+          message: 'Its generation came too late. The submissions are in the next queue.',
+          actionUrl: pageOf(date),
+          metadata: { workflow_id: workflowId },
+          dedupeKey: `queue-missed:${workflowId}`,
+        });
+      });
+    },
+  };
+
+  /**
+   * One step: locks the queue's row, does the work once, writes the wait of the state it leads to.
+   * @param work its refusal, or null when it was applied.
+   */
+  async function change(
+    target: QueueTarget & { stepId: string; now: number },
+    name: string,
+    payload: unknown,
+    work: (trx: Trx, queue: QueueRow | undefined, settings: OrgSettings) => Promise<QueueRefusal | null>,
+  ): Promise<QueueChange> {
+    const { orgId, date, workflowId } = target;
+    const step = stepOf(target, target.stepId, name, payload);
+    const answer = async (trx: Trx, outcome: Recorded): Promise<QueueChange> => {
+      const state = await readQueueState(trx, target, await loadQueue(trx, orgId, date));
+      return { ...outcome, state };
+    };
+    const take = async (trx: Trx): Promise<QueueChange> => {
+      const queue = await loadQueue(trx, orgId, date, { lock: true });
+      const settings = await loadSettings(trx, orgId);
+      const { result } = await takeStep<Recorded>(trx, step, async () => {
+        const refusal = await work(trx, queue, settings);
+        if (refusal !== null) throw new RefusedStep(refusal);
+        return { applied: true };
+      });
+      const after = await answer(trx, result);
+      const { queueId } = after.state;
+      if (queueId !== null) {
+        const key = { orgId, workflowId, entityType: 'queue', entityId: queueId };
+        await saveWait(trx, key, queueWait(after.state));
+      }
+      return after;
+    };
+    return withLifesign(() => withOrg(db, orgId, take)).catch((error: unknown) => {
+      if (!(error instanceof RefusedStep)) throw error;
+      // What was begun is undone; the refusal itself is kept.
+      const refusal = { applied: false as const, ...error.refusal };
+      return withOrg(db, orgId, async (trx) => {
+        const { result } = await refuseStep<Recorded, typeof refusal>(trx, step, refusal);
+        return answer(trx, result);
+      });
+    });
+  }
+}
+
+class RefusedStep extends Error {
+  constructor(readonly refusal: QueueRefusal) {
+    super(refusal.reason);
+  }
+}
+
+async function requireQueue(trx: Trx, target: QueueTarget): Promise<QueueRow> {
+  const queue = await loadQueue(trx, target.orgId, target.date, { lock: true });
+  if (queue === undefined) throw notFound(`There is no queue of ${target.date} in org ${target.orgId}.`);
+  return queue;
+}
+
+function stepOf(target: QueueTarget, stepId: string, name: string, payload: unknown): Step {
+  const { orgId, workflowId } = target;
+  return { orgId, stepId, workflowId, taker: taker(), name, payload };
+}
+
+function submissionsOf(draft: Awaited<ReturnType<typeof loadDraft>>): string[] {
+  if (draft === undefined) return [];
+  return [...new Set([...draft.assignments, ...draft.unfilled].map(({ submission_id }) => submission_id))];
+}
+
+function progress(what: string): void {
+  heartbeat(what);
+}
+
+function pageOf(date: string): string {
+  return `/console/queues/${date}`;
+}

@@ -1,0 +1,179 @@
+/**
+ * The rules of a daily queue's life (lifecycles.md, "dailyQueue"): when it may be generated, until when ops approve it,
+ * which warnings come before. Pure functions; the workflow decides when, the database records what. Times are business
+ * milliseconds, dates `YYYY-MM-DD` in the org's timezone.
+ */
+import { addDays, atTimeOfDay, dateOf, daysBetween, HOUR_MS } from './calendar.js';
+import type { QueueCheck, QueueCommand } from './daily-queue-commands.js';
+import type { QueueHours } from './settings.js';
+import type { Wait } from './waiting.js';
+
+/** `generation`: nothing is drafted yet. `approval`: ops look at the draft. `publishing`: approved. `settling`: out. */
+export type QueueStage = 'generation' | 'approval' | 'publishing' | 'settling' | 'closed';
+
+export type QueueStatus = 'draft' | 'approved' | 'published' | 'lapsed';
+
+/** Hours before the cut-off at which ops are warned. */
+export const CUTOFF_WARNING_HOURS = [3, 1] as const;
+/** Minutes between publishing and the first slot of a queue: a supporter must hear of it before. */
+export const NOTICE_MINUTES = 30;
+/** How many days ahead ops may ask for a queue. */
+export const MOST_DAYS_AHEAD = 7;
+
+/** Everything a queue's workflow remembers, and what the query `state` shows. */
+export interface DailyQueueState {
+  /** Null while there is no row. */
+  queueId: string | null;
+  date: string;
+  stage: QueueStage;
+  status: QueueStatus;
+  /** Since when the queue is in this stage. */
+  since: number;
+  /** The newest draft. */
+  revision: number;
+  /** Assignments of the newest draft, or published ones. */
+  assignments: number;
+  /** When the draft was first generated: warnings due before it are skipped. */
+  generatedAt: number | null;
+  /** The cut-off. */
+  approveBy: number | null;
+  /** Hours of the warnings that were given. */
+  warned: number[];
+  /** User id. */
+  approvedBy: string | null;
+  approvedAt: number | null;
+}
+
+export type QueueAlarm = { kind: 'warning'; hours: number; at: number } | { kind: 'cutoff'; at: number };
+
+/** When a queue of a date may be generated at the latest. */
+export function generateUntil(date: string, timezone: string, hours: QueueHours): number {
+  return atTimeOfDay(date, hours.no_generation_after, timezone);
+}
+
+/** The cut-off: the later of the org's hour and the hours ops have at least. */
+export function approveBy(date: string, timezone: string, hours: QueueHours, generatedAt: number): number {
+  return Math.max(
+    atTimeOfDay(date, hours.approval_cutoff, timezone),
+    generatedAt + hours.min_approval_hours * HOUR_MS,
+  );
+}
+
+/** May ops ask for the queue of this date now? */
+export function checkRequest(
+  date: string,
+  now: number,
+  timezone: string,
+  hours: QueueHours,
+): { ok: true } | { ok: false; code: 'too_late_to_generate' | 'queue_date_out_of_range'; reason: string } {
+  const ahead = daysBetween(dateOf(now, timezone), date);
+  if (ahead < 0 || ahead > MOST_DAYS_AHEAD) {
+    return {
+      ok: false,
+      code: 'queue_date_out_of_range',
+      reason: `Ask for a queue of today or of the next ${MOST_DAYS_AHEAD} days (${timezone}), not of ${date}.`,
+    };
+  }
+  if (now > generateUntil(date, timezone, hours)) return { ok: false, ...tooLate(date, hours) };
+  return { ok: true };
+}
+
+function tooLate(date: string, hours: QueueHours) {
+  return {
+    code: 'too_late_to_generate' as const,
+    reason: `Nothing is generated after ${hours.no_generation_after} for ${date}. The submissions are in the next queue.`,
+  };
+}
+
+/** What happens next if nobody acts; null when only commands or other workflows can move the queue. */
+export function nextQueueAlarm(state: DailyQueueState): QueueAlarm | null {
+  if (state.stage !== 'approval' || state.approveBy === null) return null;
+  const begun = state.generatedAt ?? state.since;
+  for (const hours of CUTOFF_WARNING_HOURS) {
+    const at = state.approveBy - hours * HOUR_MS;
+    if (at > begun && !state.warned.includes(hours)) return { kind: 'warning', hours, at };
+  }
+  return { kind: 'cutoff', at: state.approveBy };
+}
+
+/**
+ * May this command be applied now? Rules that need rows (pairs, assignments) are checked by the transaction.
+ * @param until last moment of generation, see {@link generateUntil}.
+ */
+export function checkQueueCommand(
+  state: DailyQueueState,
+  command: QueueCommand,
+  now: number,
+  until: { at: number; hours: QueueHours },
+): QueueCheck {
+  if (state.stage === 'closed') {
+    return {
+      ok: false,
+      code: 'queue_closed',
+      reason:
+        state.status === 'lapsed'
+          ? `The queue of ${state.date} lapsed: nobody approved it in time. Ask for it again.`
+          : `The queue of ${state.date} is closed (${state.status}); it takes no further commands.`,
+    };
+  }
+  if (state.stage === 'publishing' || state.stage === 'settling') {
+    const when = state.approvedAt === null ? '' : ` at ${new Date(state.approvedAt).toISOString()}`;
+    return {
+      ok: false,
+      code: 'queue_already_approved',
+      reason: `The queue of ${state.date} was approved by ${state.approvedBy ?? 'somebody'}${when}; its draft cannot be changed any more.`,
+    };
+  }
+  if (command.ifRevision !== undefined && command.ifRevision !== state.revision) {
+    return {
+      ok: false,
+      code: 'queue_changed',
+      reason: `You saw draft ${command.ifRevision}; the newest is ${state.revision}. Look at it, then decide.`,
+    };
+  }
+  if (command.name === 'regenerate' && now > until.at) {
+    return { ok: false, ...tooLate(state.date, until.hours) };
+  }
+  return { ok: true };
+}
+
+/** The date to which what a queue does not serve moves: the next one that has no queue yet. */
+export function nextSupportDate(date: string, drafted: ReadonlySet<string>): string {
+  let next = addDays(date, 1);
+  while (drafted.has(next)) next = addDays(next, 1);
+  return next;
+}
+
+/** The wait a state stands for; null when nothing is waited for. */
+export function queueWait(state: DailyQueueState): Wait | null {
+  const common = {
+    stage: state.stage,
+    since: state.since,
+    paused: false,
+    remainingMs: null,
+    breached: false,
+  };
+  switch (state.stage) {
+    case 'approval':
+      return {
+        ...common,
+        waitingOn: 'ops',
+        dueAt: state.approveBy,
+        whoCanAct: 'an admin or moderator',
+        howToAct:
+          'approve, in whole or in part; before that regenerate, swapAssignment, dropAssignment, addAssignment',
+      };
+    case 'settling':
+      return {
+        ...common,
+        waitingOn: 'supporter',
+        dueAt: null,
+        whoCanAct: 'the supporters, by their reposts and proofs',
+        howToAct: 'nothing to do: the last assignment that is settled closes the queue',
+      };
+    case 'generation':
+    case 'publishing':
+    case 'closed':
+      return null;
+  }
+}
