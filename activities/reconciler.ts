@@ -8,7 +8,7 @@ export type LifecycleCondition = 'running' | 'missing' | 'failed' | 'ended';
 
 /** What the reconciler needs of the relay's room; given by the worker. */
 export interface LifecycleStarter {
-  lifecycleOf(row: ReconciledRow): { workflowId: string } | undefined;
+  lifecycleOf(row: ReconciledRow): { workflowId: string; mayRunAgain: boolean } | undefined;
   inspect(workflowId: string): Promise<LifecycleCondition>;
   startAgain(row: ReconciledRow): Promise<boolean>;
 }
@@ -91,7 +91,9 @@ export function createReconcilerActivities({ db, starter }: { db: Db; starter: L
         );
         return;
       case 'ended':
-        ended.push(row);
+        // One that may run again was opened again, and the relay has not started it yet.
+        if (!lifecycle.mayRunAgain) ended.push(row);
+        else if (await starter.startAgain(row)) report.started += 1;
     }
   }
 

@@ -85,15 +85,20 @@ function tooLate(date: string, hours: QueueHours) {
   };
 }
 
-/** What happens next if nobody acts; null when only commands or other workflows can move the queue. */
-export function nextQueueAlarm(state: DailyQueueState): QueueAlarm | null {
+/**
+ * What happens next if nobody acts; null when only commands or other workflows can move the queue. Of several that are
+ * due, the last: after a long pause nobody is told of hours that are over.
+ */
+export function nextQueueAlarm(state: DailyQueueState, now: number): QueueAlarm | null {
   if (state.stage !== 'approval' || state.approveBy === null) return null;
+  const { approveBy: cutoff } = state;
   const begun = state.generatedAt ?? state.since;
-  for (const hours of CUTOFF_WARNING_HOURS) {
-    const at = state.approveBy - hours * HOUR_MS;
-    if (at > begun && !state.warned.includes(hours)) return { kind: 'warning', hours, at };
-  }
-  return { kind: 'cutoff', at: state.approveBy };
+  const lastWarning = Math.min(...state.warned);
+  const warnings = CUTOFF_WARNING_HOURS.filter((hours) => hours < lastWarning)
+    .map((hours): QueueAlarm => ({ kind: 'warning', hours, at: cutoff - hours * HOUR_MS }))
+    .filter(({ at }) => at > begun);
+  const alarms: QueueAlarm[] = [...warnings, { kind: 'cutoff', at: cutoff }];
+  return alarms.findLast(({ at }) => at <= now) ?? alarms[0] ?? null;
 }
 
 /**
@@ -106,16 +111,7 @@ export function checkQueueCommand(
   now: number,
   until: { at: number; hours: QueueHours },
 ): QueueCheck {
-  if (state.stage === 'closed') {
-    return {
-      ok: false,
-      code: 'queue_closed',
-      reason:
-        state.status === 'lapsed'
-          ? `The queue of ${state.date} lapsed: nobody approved it in time. Ask for it again.`
-          : `The queue of ${state.date} is closed (${state.status}); it takes no further commands.`,
-    };
-  }
+  if (state.stage === 'closed') return { ok: false, code: 'queue_closed', reason: whyClosed(state) };
   if (state.stage === 'publishing' || state.stage === 'settling') {
     const when = state.approvedAt === null ? '' : ` at ${new Date(state.approvedAt).toISOString()}`;
     return {
@@ -135,6 +131,13 @@ export function checkQueueCommand(
     return { ok: false, ...tooLate(state.date, until.hours) };
   }
   return { ok: true };
+}
+
+function whyClosed({ queueId, status, date }: DailyQueueState): string {
+  if (queueId === null) return `There is no queue of ${date}: no submission asks for one.`;
+  return status === 'lapsed'
+    ? `The queue of ${date} lapsed: nobody approved it in time. Ask for it again.`
+    : `The queue of ${date} is closed (${status}); it takes no further commands.`;
 }
 
 /** The date to which what a queue does not serve moves: the next one that has no queue yet. */

@@ -1,5 +1,6 @@
 /** Which workflow belongs to which row: the one table the relay, the reconciler and the API start lifecycles from. */
 import { TypedSearchAttributes } from '@temporalio/common';
+import { DAILY_QUEUE_TYPE, dailyQueueId } from '../workflows/daily-queue/contract.js';
 import { searchAttributes } from '../workflows/shared/search-attributes.js';
 import { SUBMISSION_REVIEW_TYPE, submissionReviewId } from '../workflows/submission-review/contract.js';
 
@@ -78,7 +79,26 @@ const submissionReview: Build = (row) =>
     ],
   });
 
-const BY_ENTITY: Readonly<Record<string, Build>> = { submission: submissionReview };
+/** @throws Error for a row without its date: the workflow id is made of it. */
+const dailyQueue: Build = (row) => {
+  const { orgId, entityKey: date } = row;
+  if (date === null) throw new Error('A queue is named by its date. Give it as entityKey.');
+  return lifecycle(row, {
+    workflowType: DAILY_QUEUE_TYPE,
+    workflowId: dailyQueueId(orgId, date),
+    args: [{ orgId, date }],
+    summary: `Queue of ${date}`,
+    details: [
+      'Drafts the queue of a date, waits for approval, publishes it, and ends when its last assignment is settled.',
+      '',
+      'Commands, as Update or Signal: `approve`, `regenerate`, `swapAssignment`, `dropAssignment`, `addAssignment`. Query: `state`.',
+    ],
+    // A date that lapsed may be asked for again.
+    mayRunAgain: true,
+  });
+};
+
+const BY_ENTITY: Readonly<Record<string, Build>> = { submission: submissionReview, queue: dailyQueue };
 
 type Route = (event: OutboxEvent) => Handover[];
 
@@ -95,7 +115,26 @@ const own =
     },
   ];
 
-const ROUTES: Readonly<Record<string, Route>> = { 'submission.created': own(submissionReview) };
+/** The queue a signal of an assignment is for; it says "look at the rows". */
+const queueOf: Route = (event) => {
+  const { queue_id: queueId, queue_date: date, queue_done: done } = event.data;
+  if (done !== true || typeof date !== 'string') return [];
+  const entityId = typeof queueId === 'string' ? queueId : event.entity_id;
+  return [
+    {
+      lifecycle: dailyQueue({ orgId: event.org_id, entityId, entityKey: date }),
+      signal: { name: 'assignmentsSettled', input: { commandId: event.id } },
+    },
+  ];
+};
+
+const dateOf = (event: OutboxEvent) => (typeof event.data.date === 'string' ? event.data.date : null);
+
+const ROUTES: Readonly<Record<string, Route>> = {
+  'submission.created': own(submissionReview),
+  'queue.requested': own(dailyQueue, dateOf),
+  'assignment.settled': queueOf,
+};
 
 /** The lifecycle a row belongs to; undefined for rows without one. */
 export function lifecycleOf({ entityType, ...row }: LifecycleRow): LifecycleStart | undefined {

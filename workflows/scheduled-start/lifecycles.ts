@@ -1,5 +1,13 @@
 /** The lifecycles that Schedules start. An automation without an entry has no Schedule. */
 import type { ScheduledAutomation } from '../../domain/scheduled-automations.js';
+import { DAILY_QUEUE_TYPE, dailyQueueId } from '../daily-queue/contract.js';
 import type { ScheduledLifecycle } from './contract.js';
 
-export const SCHEDULED_LIFECYCLES: Partial<Record<ScheduledAutomation, ScheduledLifecycle>> = {};
+export const SCHEDULED_LIFECYCLES: Partial<Record<ScheduledAutomation, ScheduledLifecycle>> = {
+  'daily-queue': {
+    workflowType: DAILY_QUEUE_TYPE,
+    workflowId: dailyQueueId,
+    input: (orgId, date) => ({ orgId, date }),
+    summary: (date) => `Queue of ${date}`,
+  },
+};

@@ -46,6 +46,44 @@ export function proposalActivities() {
 }
 
 /**
+ * The steps of a daily queue that go over the whole network: minutes at most, idempotent by step id, repeated for as
+ * long as the database is away. They heartbeat, because ops wait for them; the limit leaves room for the seconds in
+ * which the generator computes and no heartbeat goes out.
+ */
+export function queueActivities() {
+  return proxyActivities<Pick<Activities, 'changeQueue' | 'publishQueue' | 'lapseQueue'>>({
+    startToCloseTimeout: '5 minutes',
+    heartbeatTimeout: '60 seconds',
+    retry: {
+      initialInterval: '500 milliseconds',
+      backoffCoefficient: 2,
+      maximumInterval: '15 seconds',
+      nonRetryableErrorTypes: final,
+    },
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  });
+}
+
+/**
+ * Generating a draft. Given up after some tries, so that a defect of the facts or the generator shows in the
+ * automation's health; the workflow tries again later.
+ */
+export function generationActivities() {
+  return proxyActivities<Pick<Activities, 'generateQueue'>>({
+    startToCloseTimeout: '5 minutes',
+    heartbeatTimeout: '60 seconds',
+    retry: {
+      initialInterval: '1 second',
+      backoffCoefficient: 3,
+      maximumInterval: '1 minute',
+      maximumAttempts: 6,
+      nonRetryableErrorTypes: final,
+    },
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  });
+}
+
+/**
  * Reads from SoundCloud: harmless to repeat, but the lifecycle must learn soon that the provider is down (it pauses the
  * SLA), so only a few tries; the workflow comes back on a durable timer. No limit to the time until a worker takes the
  * call, and heartbeats: a worker that is missing or dies says nothing of SoundCloud.

@@ -1,0 +1,284 @@
+/**
+ * Daily queue: from the draft of a date to the last settled assignment (lifecycles.md). The rules are in
+ * domain/daily-queue.ts, the facts in the rows; here is only the order of things and the waiting.
+ */
+import {
+  ActivityFailure,
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  isCancellation,
+  log,
+  setHandler,
+  sleep,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { DAY_MS, HOUR_MS, realWait } from '../../domain/calendar.js';
+import {
+  checkQueueCommand,
+  type DailyQueueState,
+  generateUntil,
+  nextQueueAlarm,
+  type QueueAlarm,
+  queueWait,
+} from '../../domain/daily-queue.js';
+import {
+  type QueueCommand,
+  type QueueRefusalCode,
+  readQueueCommand,
+} from '../../domain/daily-queue-commands.js';
+import type { QueueHours } from '../../domain/settings.js';
+import { databaseActivities, generationActivities, queueActivities } from '../shared/activities.js';
+import { receiveCommands } from '../shared/commands.js';
+import { createCourier } from '../shared/courier.js';
+import { searchAttributes } from '../shared/search-attributes.js';
+import { createWaiting } from '../shared/waiting.js';
+import {
+  assignmentsSettledSignal,
+  DAILY_QUEUE_COMMANDS,
+  type DailyQueueInput,
+  type DailyQueueView,
+  dailyQueueState,
+} from './contract.js';
+
+/** Business time after which a draft that could not be generated is tried again. */
+const GENERATION_RETRY_MS = HOUR_MS / 4;
+
+/** The lifecycle of one queue; its id is built by `dailyQueueId`. Safe to start twice: a closed row ends it at once. */
+export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> {
+  const { orgId, date, carried } = input;
+  const { workflowId } = workflowInfo();
+  const target = { orgId, date, workflowId };
+  const label = `Queue of ${date}`;
+  let known: DailyQueueState | undefined;
+  let businessNow = () => 0;
+  let until: { at: number; hours: QueueHours } | undefined;
+  /** False while a step is under way: the rows may then be ahead of the state, so a refusal must wait for its end. */
+  let settled = false;
+  let told = false;
+  let stepsTaken = 0;
+
+  const inbox = receiveCommands<QueueCommand, DailyQueueView, QueueRefusalCode>(DAILY_QUEUE_COMMANDS, {
+    read: readQueueCommand,
+    check: (command) =>
+      known !== undefined && until !== undefined && settled
+        ? checkQueueCommand(known, command, businessNow(), until)
+        : { ok: true },
+    view,
+    now: () => businessNow(),
+    carried,
+  });
+  setHandler(
+    assignmentsSettledSignal,
+    () => {
+      told = true;
+    },
+    { description: 'The last open assignment was settled: look at the rows.' },
+  );
+  setHandler(dailyQueueState, view, {
+    description: 'The whole state as JSON, with the newest refused Signals.',
+  });
+
+  const db = databaseActivities();
+  const opening = await db.openQueue.executeWithOptions({ summary: label }, [target]);
+  const { clock, timezone, hours } = opening;
+  const waiting = createWaiting(clock, timezone);
+  const courier = createCourier(orgId, label, []);
+  businessNow = waiting.now;
+  const lastMoment = { at: generateUntil(date, timezone, hours), hours };
+  until = lastMoment;
+  let queue = opening.state;
+  adopt(queue);
+
+  // 1. Generate the draft. Without demand there is no row, and nothing to wait for.
+  if (queue.stage === 'generation') await generate();
+
+  // 2. Ops approve it by the cut-off, or it lapses.
+  while (queue.stage === 'approval') {
+    await untilSomethingHappens();
+    if (workflowInfo().continueAsNewSuggested && queue.stage === 'approval') await carryOn();
+  }
+
+  // 3. Publish: at once.
+  if (queue.stage === 'publishing') {
+    const input = { ...target, revision: queue.revision, now: waiting.now() };
+    const result = await queueActivities().publishQueue.executeWithOptions({ summary: label }, [input]);
+    adopt(result.state);
+  }
+
+  // 4. Until every assignment is settled.
+  while (queue.stage === 'settling') {
+    await untilSettled();
+    if (workflowInfo().continueAsNewSuggested && queue.stage === 'settling') await carryOn();
+  }
+
+  // Everything said: what comes now comes too late.
+  waiting.conclude(queue.queueId === null ? 'no submission asks for a queue' : queue.status, label);
+  await courier.done();
+  await refuseTheRest();
+
+  async function generate() {
+    const { generateQueue } = generationActivities();
+    const stepId = nextStepId();
+    for (;;) {
+      const now = waiting.now();
+      if (now > lastMoment.at) {
+        await db.missQueue.executeWithOptions({ summary: label }, [{ ...target, now }]);
+        return adopt({ ...queue, stage: 'closed', status: 'lapsed' });
+      }
+      try {
+        const drafting = { ...target, stepId, command: null, now };
+        const { state } = await generateQueue.executeWithOptions({ summary: label }, [drafting]);
+        return adopt(state.stage === 'generation' ? { ...state, stage: 'closed' } : state);
+      } catch (error) {
+        await reportFailure(error);
+        await sleep(realWait(clock, GENERATION_RETRY_MS), { summary: `generate again: ${label}` });
+      }
+    }
+  }
+
+  async function reportFailure(error: unknown) {
+    if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+    const reason = error.cause?.message ?? 'unknown';
+    log.error('the queue could not be generated', { reason });
+    await db.reportQueueFailure.executeWithOptions({ summary: label }, [
+      { ...target, reason, now: waiting.now() },
+    ]);
+  }
+
+  async function untilSomethingHappens() {
+    const alarm = nextQueueAlarm(queue, waiting.now());
+    const overdue = () => alarm !== null && alarm.at <= waiting.now();
+    if (alarm !== null && overdue()) return ring(alarm);
+    settled = true;
+    await waiting.until(
+      () => inbox.hasWork() || workflowInfo().continueAsNewSuggested,
+      alarm?.at ?? null,
+      alarm === null ? label : `${alarm.kind === 'cutoff' ? 'cut-off' : 'warning'}: ${label}`,
+    );
+    settled = false;
+    // The cut-off is the cut-off: a command that waits beside it comes too late.
+    if (alarm !== null && overdue()) return ring(alarm);
+    const command = inbox.next();
+    if (command !== undefined) await handle(command);
+  }
+
+  async function untilSettled() {
+    told = false;
+    const state = await db.settleQueue.executeWithOptions({ summary: label }, [
+      { ...target, now: waiting.now() },
+    ]);
+    adopt(state);
+    if (state.stage !== 'settling') return;
+    settled = true;
+    // The signal is certain; the look once a day is for a row that was settled by hand.
+    const done = () => told || inbox.hasWork() || workflowInfo().continueAsNewSuggested;
+    await waiting.until(done, waiting.now() + DAY_MS, `settling: ${label}`);
+    settled = false;
+    for (let command = inbox.next(); command !== undefined; command = inbox.next()) await handle(command);
+  }
+
+  async function ring(alarm: QueueAlarm) {
+    const now = waiting.now();
+    if (alarm.kind === 'warning') {
+      const warning = { ...target, hours: alarm.hours, approveBy: alarm.at + alarm.hours * HOUR_MS, now };
+      const { state } = await db.warnOfCutoff.executeWithOptions({ summary: label }, [warning]);
+      return adopt(state);
+    }
+    const { state } = await queueActivities().lapseQueue.executeWithOptions({ summary: label }, [
+      { ...target, revision: queue.revision, now },
+    ]);
+    adopt(state);
+    courier.slack({
+      about: label,
+      title: `The queue of ${date} lapsed`,
+      message: 'Nobody approved it in time. Its submissions moved to the next queue.',
+    });
+  }
+
+  async function handle(command: QueueCommand) {
+    const check = checkQueueCommand(queue, command, waiting.now(), lastMoment);
+    if (!check.ok) return refuse(command, check.code, check.reason);
+    const now = waiting.now();
+    const step = { ...target, stepId: command.commandId, command, now };
+    const options = { summary: `${command.name}: ${label}` };
+    if (command.name !== 'regenerate') {
+      return settle(command, await queueActivities().changeQueue.executeWithOptions(options, [step]));
+    }
+    try {
+      settle(command, await generationActivities().generateQueue.executeWithOptions(options, [step]));
+    } catch (error) {
+      await reportFailure(error);
+      await refuse(
+        command,
+        'generation_failed',
+        'The draft could not be generated anew; the one before stands. The automation health says why.',
+      );
+    }
+  }
+
+  function settle(
+    command: QueueCommand,
+    result: { state: DailyQueueState } & (
+      | { applied: true }
+      | { applied: false; code: QueueRefusalCode; reason: string }
+    ),
+  ) {
+    const { state, ...outcome } = result;
+    adopt(state);
+    inbox.settle(command, outcome);
+  }
+
+  async function refuse(command: QueueCommand, code: QueueRefusalCode, reason: string) {
+    const outcome = await db.recordQueueRefusal.executeWithOptions({ summary: `refused: ${command.name}` }, [
+      { ...target, command, code, reason },
+    ]);
+    inbox.settle(command, outcome);
+  }
+
+  /** Answers what came too late, until no handler is left waiting. */
+  async function refuseTheRest() {
+    settled = true;
+    do {
+      for (let command = inbox.next(); command !== undefined; command = inbox.next()) {
+        const check = checkQueueCommand(queue, command, waiting.now(), lastMoment);
+        const { code, reason } = check.ok ? { code: 'queue_closed' as const, reason: 'It is closed.' } : check;
+        await refuse(command, code, reason);
+      }
+      await condition(() => allHandlersFinished() || inbox.hasWork());
+    } while (inbox.hasWork());
+  }
+
+  /** Starts the next run with what this one knows; put off while a command is under way. */
+  async function carryOn() {
+    await courier.done();
+    await condition(() => allHandlersFinished() || inbox.hasWork());
+    if (inbox.hasWork()) return;
+    await continueAsNew<typeof dailyQueueWorkflow>({
+      orgId,
+      date,
+      carried: { outcomes: inbox.outcomes, refused: inbox.refused },
+    });
+  }
+
+  function adopt(next: DailyQueueState) {
+    if (next.queueId !== null && known?.queueId !== next.queueId) {
+      upsertSearchAttributes([{ key: searchAttributes.entityId, value: next.queueId }]);
+    }
+    queue = next;
+    known = next;
+    const wait = queueWait(next);
+    if (wait !== null) waiting.announce(wait, label);
+  }
+
+  /** Id of a step that no person asked for: the same on every replay and retry, different for each step. */
+  function nextStepId(): string {
+    stepsTaken += 1;
+    return `${workflowInfo().firstExecutionRunId}:${stepsTaken}`;
+  }
+
+  function view(): DailyQueueView {
+    return { state: known ?? null, refused: inbox.refused };
+  }
+}
