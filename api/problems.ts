@@ -2,6 +2,7 @@
  * The one registry of everything the API can refuse (RFC 9457, api.md "errors"): code → HTTP status, title, what to do.
  * Codes are permanent: callers branch on them. docs/problems.md and the OpenAPI document are generated from here.
  */
+import { QUEUE_REFUSALS, type QueueRefusalCode } from '../domain/daily-queue-commands.js';
 import { SUBMISSION_REFUSALS, type SubmissionRefusalCode } from '../domain/submission-commands.js';
 import type { TrackUrlCode } from '../domain/track-url.js';
 
@@ -184,6 +185,61 @@ const commandTitles: Record<SubmissionRefusalCode, readonly [string, string]> = 
   live_link_not_a_track: ['The live link is no track', 'Send https://soundcloud.com/<artist>/<track>.'],
 };
 
+const queueTitles: Record<Exclude<QueueRefusalCode, 'malformed_command'>, readonly [string, string]> = {
+  queue_closed: [
+    'The queue is closed',
+    'It takes no further commands; GET it to see how it ended. One that lapsed may be asked for again.',
+  ],
+  queue_already_approved: ['The queue is approved already', '`detail` says by whom. Its draft is fixed.'],
+  queue_changed: [
+    'There is a newer draft than the one you saw',
+    'GET the queue, look at it, and send its new ETag as If-Match.',
+  ],
+  too_late_to_generate: [
+    'It is too late to generate a queue for this date',
+    'The submissions are in the next queue.',
+  ],
+  generation_failed: [
+    'The draft could not be generated',
+    'The draft before stands. Look at the automation `daily-queue`, and try again.',
+  ],
+  assignment_not_in_queue: [
+    'There is no such assignment in the draft',
+    'GET the queue for its newest draft.',
+  ],
+  submission_not_due: [
+    'The submission asks for nothing on this date',
+    'Only approved, open submissions that are due and not served yet have a place in a queue.',
+  ],
+  supporter_unknown: ['There is no such supporter', 'Name a member of this org with a wallet.'],
+  already_in_queue: ['This pair is in the queue already', 'Choose another supporter.'],
+  pair_excluded: [
+    'The rules exclude this pair',
+    '`detail` names the rules. Choose another supporter, or send `reason` to insist.',
+  ],
+  pair_impossible: [
+    'This pair cannot be in the queue',
+    '`detail` says what is missing: credits or a free slot. Choose another supporter.',
+  ],
+};
+
+const queueProblems = {
+  queue_exists: [
+    409,
+    'There is a queue of this date already',
+    'GET it. Regenerate its draft, or approve it.',
+  ],
+  queue_date_out_of_range: [
+    422,
+    'No queue can be asked for on this date',
+    'Ask for today or one of the next 7 days.',
+  ],
+  ...withStatus(
+    queueTitles,
+    (code) => ({ conflict: 409, rule: 422, precondition: 412 })[QUEUE_REFUSALS[code]],
+  ),
+} as const;
+
 const trackProblems = withStatus(trackTitles, () => 422);
 const commandProblems = withStatus(commandTitles, (code) =>
   SUBMISSION_REFUSALS[code] === 'conflict' ? 409 : 422,
@@ -223,6 +279,7 @@ const registry = {
   ...stateProblems,
   ...trackProblems,
   ...commandProblems,
+  ...queueProblems,
   ...serverProblems,
 };
 

@@ -12,6 +12,8 @@ import { memberRoutes } from './members.js';
 import { notificationRoutes } from './notifications.js';
 import { orgRoutes } from './orgs.js';
 import { proposalRoutes } from './proposals.js';
+import { queueCommandRoutes } from './queue-commands.js';
+import { queueRoutes } from './queues.js';
 import type { Route } from './route.js';
 import { settingsRoutes } from './settings.js';
 import { submissionCommandRoutes } from './submission-commands.js';
@@ -25,6 +27,8 @@ export const routes: readonly Route[] = [
   ...commandRoutes,
   ...inboxRoutes,
   ...proposalRoutes,
+  ...queueRoutes,
+  ...queueCommandRoutes,
   ...memberRoutes,
   ...accountRoutes,
   ...memberGenreRoutes,

@@ -1,0 +1,245 @@
+/** A queue as the API shows it. Members see published queues with their own assignments; the reasons are for ops. */
+import { z } from 'zod';
+import { assignmentTracks } from '../db/assignment-tracks.js';
+import { type DraftRow, loadDraft, loadGeneratedDraft } from '../db/queue-drafts.js';
+import { findQueue, listQueueAssignments, type QueueAssignmentRow } from '../db/queue-lists.js';
+import type { DraftAssignment, QueueRow } from '../db/queues.js';
+import { waitOfEntity } from '../db/submission-lists.js';
+import { dailyQueueId } from '../workflows/daily-queue/contract.js';
+import type { AppDeps } from './deps.js';
+import { etagOf } from './etag.js';
+import { waitJson, waitSchema } from './inbox.js';
+import { Problem } from './problems.js';
+import type { Answer } from './route.js';
+import { calendarDate, iso, isoOrNull, timestamp } from './schemas.js';
+import { asLogin, type Scope } from './scope.js';
+import { workflowLink, workflowLinkSchema } from './workflow-links.js';
+
+export const queueStatus = z.enum(['draft', 'approved', 'published', 'lapsed']);
+const facts = z.record(z.string(), z.unknown());
+
+const queueFields = {
+  id: z.uuid(),
+  date: calendarDate,
+  status: queueStatus,
+  revision: z.int().describe('The newest draft.'),
+  total_slots: z.int().describe('Slots of supporters nothing spoke against.'),
+  filled_slots: z.int(),
+  approve_by: timestamp.nullable().describe('The cut-off, business time, as are all times here.'),
+  approved_at: timestamp.nullable(),
+  approved_by: z.uuid().nullable().describe('Ops only.'),
+  published_at: timestamp.nullable(),
+  settled_at: timestamp.nullable(),
+  closed_at: timestamp.nullable(),
+  totals: facts.describe('What became of it, once it is settled.'),
+  notes: z.string().nullable().describe('Ops only.'),
+};
+
+export const queueSchema = z.object(queueFields).meta({ id: 'Queue' });
+
+const trackSchema = z.object({
+  url: z.string(),
+  name: z.string().nullable(),
+  artist: z.string().nullable(),
+});
+
+const explanationSchema = z.object({
+  because: z.string().describe('Why this supporter, in a sentence.'),
+  affinity: z.number(),
+  reliability: z.number(),
+  score_parts: facts,
+  override: facts.nullable().describe('Ops insisted against the rules: codes, reason, by.'),
+});
+
+const assignmentSchema = z
+  .object({
+    id: z.uuid(),
+    position: z.int(),
+    submission_id: z.uuid(),
+    supporter_id: z.uuid(),
+    supporter_name: z.string().nullable(),
+    track: trackSchema.nullable(),
+    slot_at: timestamp.nullable(),
+    credits: z.int().describe('The frozen price.'),
+    reach: z.int().nullable(),
+    status: z.enum(['assigned', 'completed', 'skipped', 'failed']),
+    outcome_reason: z.string().nullable(),
+    proof_url: z.string().nullable(),
+    replacement_for: z.uuid().nullable(),
+    settled_at: timestamp.nullable(),
+    explanation: explanationSchema.nullable().describe('Ops only; null for one that came after publishing.'),
+  })
+  .meta({ id: 'QueueAssignment' });
+
+export const unfilledSchema = z
+  .object({
+    submission_id: z.uuid(),
+    served: z.boolean(),
+    code: z.string(),
+    missing: z.int().nullable().describe('Assignments still owed of a replacement; null for a first queue.'),
+    facts,
+  })
+  .meta({ id: 'UnfilledDemand' });
+
+export const unusedSchema = z
+  .object({ member_id: z.uuid(), code: z.string(), facts })
+  .meta({ id: 'UnusedSupporter' });
+
+export const queueDetailSchema = z
+  .object({
+    ...queueFields,
+    assignments: z.array(assignmentSchema),
+    unfilled: z.array(unfilledSchema).describe('Demand without a place, each with its reason. Ops only.'),
+    unused: z
+      .array(unusedSchema)
+      .describe('Supporters without an assignment, each with the reason. Ops only.'),
+    wait: waitSchema.nullable().describe('What the queue waits for. Ops only.'),
+    workflow: workflowLinkSchema,
+  })
+  .meta({ id: 'QueueDetail' });
+
+export function queueJson(row: QueueRow, scope: Pick<Scope, 'ops'>): z.infer<typeof queueSchema> {
+  return {
+    id: row.id,
+    date: row.date,
+    status: queueStatus.parse(row.status),
+    revision: row.revision,
+    total_slots: row.total_slots,
+    filled_slots: row.filled_slots,
+    approve_by: isoOrNull(row.approve_by),
+    approved_at: isoOrNull(row.approved_at),
+    approved_by: scope.ops ? row.approved_by_id : null,
+    published_at: isoOrNull(row.published_at),
+    settled_at: isoOrNull(row.settled_at),
+    closed_at: isoOrNull(row.closed_at),
+    totals: row.totals as Record<string, unknown>,
+    notes: scope.ops ? row.notes : null,
+  };
+}
+
+/** One queue with what is in it. @throws Problem not_found, also for one the caller may not see */
+export async function queueDetail(
+  deps: AppDeps,
+  scope: Scope,
+  date: string,
+): Promise<Answer<z.infer<typeof queueDetailSchema>>> {
+  const { trx, orgId } = scope;
+  const queue = await findQueue(trx, orgId, date);
+  if (queue === undefined) throw new Problem('not_found');
+  const rows = await listQueueAssignments(trx, orgId, queue.id);
+  const ids = rows.map((row) => row.id);
+  const tracks = await asLogin(scope, (login) => assignmentTracks(login, ids));
+  // API keys have no rights on drafts and waits.
+  const person = scope.ops && scope.caller.kind === 'person';
+  const draft = person ? await loadDraft(trx, orgId, queue.id, queue.revision) : undefined;
+  const generated = person ? await loadGeneratedDraft(trx, orgId, queue.id, queue.revision) : undefined;
+  const wait = person ? await waitOfEntity(trx, orgId, queue.id) : undefined;
+  const reasons = new Map(draft?.assignments.map((assignment) => [assignment.id, assignment]));
+  const used = new Set(rows.map((row) => row.supporter_id));
+  return {
+    headers: { ETag: etagOf(queue.revision) },
+    body: {
+      ...queueJson(queue, scope),
+      assignments: rows.map((row) => {
+        const track = tracks.get(row.id);
+        return {
+          ...assignmentJson(row, reasons.get(row.id)),
+          track:
+            track === undefined
+              ? null
+              : { url: track.track_url, name: track.track_name, artist: track.artist_name },
+        };
+      }),
+      unfilled: unfilledJson(draft),
+      unused: unusedJson(generated).filter(({ member_id }) => !used.has(member_id)),
+      wait: wait === undefined ? null : waitJson(wait),
+      workflow: workflowLink(deps, dailyQueueId(orgId, date)),
+    },
+  };
+}
+
+function assignmentJson(
+  row: QueueAssignmentRow,
+  planned: DraftAssignment | undefined,
+): Omit<z.infer<typeof assignmentSchema>, 'track'> {
+  return {
+    id: row.id,
+    position: row.position,
+    submission_id: row.submission_id,
+    supporter_id: row.supporter_id,
+    supporter_name: row.supporter_name,
+    slot_at: isoOrNull(row.slot_at),
+    credits: row.credits_allocated,
+    reach: row.reach,
+    status: row.status as z.infer<typeof assignmentSchema>['status'],
+    outcome_reason: row.outcome_reason,
+    proof_url: row.proof_url,
+    replacement_for: row.replacement_for,
+    settled_at: isoOrNull(row.settled_at),
+    explanation:
+      planned === undefined
+        ? null
+        : {
+            because: planned.because,
+            affinity: planned.affinity,
+            reliability: planned.reliability,
+            score_parts: { ...planned.score_parts },
+            override: planned.override === null ? null : { ...planned.override },
+          },
+  };
+}
+
+export function unfilledJson(
+  draft: Pick<DraftRow, 'unfilled'> | undefined,
+): z.infer<typeof unfilledSchema>[] {
+  return (draft?.unfilled ?? []).map(({ submission_id, served, code, missing, facts: because }) => ({
+    submission_id,
+    served,
+    code,
+    missing,
+    facts: because,
+  }));
+}
+
+export function unusedJson(draft: Pick<DraftRow, 'unused'> | undefined): z.infer<typeof unusedSchema>[] {
+  return (draft?.unused ?? []).map(({ member_id, code, facts: because }) => ({
+    member_id,
+    code,
+    facts: because,
+  }));
+}
+
+/** An assignment of a draft, which has no life of its own yet. */
+export const plannedSchema = z
+  .object({
+    id: z.uuid().nullable().describe('Null in a dry run.'),
+    position: z.int(),
+    submission_id: z.uuid(),
+    supporter_id: z.uuid(),
+    handle: z.string(),
+    slot_at: timestamp,
+    credits: z.int(),
+    reach: z.int(),
+    because: z.string(),
+    override: facts.nullable(),
+  })
+  .meta({ id: 'PlannedAssignment' });
+
+export function plannedJson(
+  assignment: Omit<DraftAssignment, 'id' | 'override' | 'replacement_for'> & Partial<DraftAssignment>,
+): z.infer<typeof plannedSchema> {
+  const { position, submission_id, supporter_id, handle, slot_at, credits, reach, because } = assignment;
+  const override = assignment.override ?? null;
+  return {
+    id: assignment.id ?? null,
+    position,
+    submission_id,
+    supporter_id,
+    handle,
+    slot_at: iso(new Date(slot_at)),
+    credits,
+    reach,
+    because,
+    override: override === null ? null : { ...override },
+  };
+}
