@@ -5,6 +5,7 @@ import { emitEvent } from '../db/events.js';
 import { notify } from '../db/notifications.js';
 import { hashOfInput, insertDraft, loadDraft } from '../db/queue-drafts.js';
 import { loadQueueFacts } from '../db/queue-facts.js';
+import { generateBeside } from '../db/queue-generation.js';
 import {
   type DraftAssignment,
   insertQueue,
@@ -15,7 +16,7 @@ import {
 import { orgUser } from '../db/submissions.js';
 import { approveBy } from '../domain/daily-queue.js';
 import type { QueueCommand } from '../domain/daily-queue-commands.js';
-import { generateQueue, type QueueDraft } from '../domain/queue-generation.js';
+import type { QueueDraft } from '../domain/queue-generation.js';
 import type { OrgSettings } from '../domain/settings.js';
 import { withReplacements } from './queue-publish.js';
 import { takeShiftsBack } from './queue-shifts.js';
@@ -57,7 +58,7 @@ export async function draftQueue(trx: Trx, drafting: Drafting): Promise<void> {
   progress(
     `choosing among ${input.supporters.length} supporters for ${input.submissions.length} submissions`,
   );
-  const draft = generateQueue(input);
+  const draft = await generateBeside(input);
 
   progress('writing the draft');
   const row = queue ?? (await insertQueue(trx, orgId, date));

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { loadDraft } from '../db/queue-drafts.js';
 import { loadQueueFacts } from '../db/queue-facts.js';
+import { generateBeside } from '../db/queue-generation.js';
 import {
   findQueue,
   listDrafts,
@@ -14,7 +15,6 @@ import type { QueueRow } from '../db/queues.js';
 import { dateOf } from '../domain/calendar.js';
 import { checkRequest } from '../domain/daily-queue.js';
 import { type DraftDiff, diffDrafts } from '../domain/queue-changes.js';
-import { generateQueue } from '../domain/queue-generation.js';
 import { type OrgSettings, type PartialSettings, withDefaults } from '../domain/settings.js';
 import { audit } from './audit.js';
 import { pageOf, pageQuery, readCursor, toPage } from './pagination.js';
@@ -284,7 +284,7 @@ const dryRunRoute = defineLongRoute({
       const draft = open === undefined ? undefined : await loadDraft(scope.trx, scope.orgId, open.id);
       return { input: found.input, current: draft };
     });
-    const draft = generateQueue(input);
+    const draft = await generateBeside(input);
     return {
       body: {
         date,

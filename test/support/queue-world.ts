@@ -55,7 +55,9 @@ export async function addMembers(owner: Db, orgId: string, plans: readonly Membe
     select id, handle from member`.execute(owner);
   const byHandle = new Map(members.map(({ id, handle }) => [handle, id]));
   // Room for the credits of the plan, whatever the tier.
-  await sql`update public.soundcloud_repost_credit_wallet set cap = 60 where org_id = ${orgId}`.execute(owner);
+  await sql`update public.soundcloud_repost_credit_wallet set cap = 60 where org_id = ${orgId}`.execute(
+    owner,
+  );
   await sql`
     select private.post_credits_unchecked(${orgId}, coalesce(jsonb_agg(jsonb_build_object('kind', 'manual', 'member_id', w.member_id,
       'amount', r.balance - w.balance, 'reason', 'fixture', 'key', w.member_id)), '[]'), now(), false)
@@ -106,4 +108,65 @@ export async function addApproved(
     const byUrl = new Map(found.map(({ id, track_url }) => [track_url, id]));
     return rows.map(({ track_url }) => byUrl.get(track_url) ?? '');
   });
+}
+
+/** What a test reads to see how a queue stands. */
+export function queueFacts(owner: Db, orgId: string) {
+  return {
+    queue: (date: string) =>
+      owner
+        .selectFrom('soundcloud_queues')
+        .selectAll()
+        .where('org_id', '=', orgId)
+        .where(sql<boolean>`date = ${date}::date`)
+        .executeTakeFirst(),
+
+    async assignments(date: string) {
+      return owner
+        .selectFrom('soundcloud_queue_assignments as a')
+        .innerJoin('soundcloud_queues as q', 'q.id', 'a.queue_id')
+        .selectAll('a')
+        .where('a.org_id', '=', orgId)
+        .where(sql<boolean>`q.date = ${date}::date`)
+        .orderBy('a.position')
+        .execute();
+    },
+
+    submission: (id: string) =>
+      owner.selectFrom('soundcloud_submissions').selectAll().where('id', '=', id).executeTakeFirstOrThrow(),
+
+    /** Types with how often, in the order they were first written; those of the fixture are left out. */
+    async events(): Promise<Record<string, number>> {
+      const { rows } = await sql<{ type: string; count: number }>`
+        select type, count(*)::int as count from public.soundcloud_events
+        where org_id = ${orgId} and type not in ('org.created', 'submission.created', 'settings.changed')
+        group by type order by min(seq)`.execute(owner);
+      return Object.fromEntries(rows.map(({ type, count }) => [type, count]));
+    },
+
+    async drafts(): Promise<{ revision: number; cause: string; assignments: number }[]> {
+      const { rows } = await sql<{ revision: number; cause: string; assignments: number }>`
+        select revision, cause, jsonb_array_length(assignments) as assignments
+        from public.soundcloud_queue_drafts where org_id = ${orgId} order by queue_id, revision`.execute(
+        owner,
+      );
+      return rows;
+    },
+
+    async heldCredits(): Promise<number> {
+      const { rows } = await sql<{ held: number }>`
+        select coalesce(sum(amount), 0)::int as held from public.soundcloud_credit_holds
+        where org_id = ${orgId} and status = 'open'`.execute(owner);
+      return rows[0]?.held ?? 0;
+    },
+
+    /** Titles of the admin's notifications, oldest first. */
+    async notifications(): Promise<string[]> {
+      const { rows } = await sql<{ title: string }>`
+        select n.title from public.soundcloud_notifications n
+        join public.soundcloud_user_roles r on r.org_id = n.org_id and r.user_id = n.user_id and r.role = 'admin'
+        where n.org_id = ${orgId} order by n.created_at, n.title`.execute(owner);
+      return rows.map(({ title }) => title);
+    },
+  };
 }

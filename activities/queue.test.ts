@@ -1,0 +1,488 @@
+/** The daily queue's steps against a real database: drafts, edits, publishing, shifts, lapse, backfill, settling. */
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { sql } from 'kysely';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createDatabase, type Db, withOrg } from '../db/client.js';
+import { postCredits } from '../db/credits.js';
+import { ledgerViolations } from '../db/ledger-invariants.js';
+import { HOUR_MS } from '../domain/calendar.js';
+import { nextQueueAlarm } from '../domain/daily-queue.js';
+import type { QueueCommand } from '../domain/daily-queue-commands.js';
+import { createTestDatabase, type TestDatabase } from '../test/support/database.js';
+import { addApproved, addMembers, createQueueOrg, queueFacts } from '../test/support/queue-world.js';
+import { createQueueActivities } from './queue.js';
+import { backfill } from './queue-backfill.js';
+
+const DATE = '2026-05-11';
+const NEXT_DATE = '2026-05-12';
+const SIX = Date.UTC(2026, 4, 11, 6);
+const TEN = SIX + 4 * HOUR_MS;
+
+let database: TestDatabase;
+let owner: Db;
+let worker: Db;
+let activities: ReturnType<typeof createQueueActivities>;
+let orgs = 0;
+let orgId: string;
+let adminId: string;
+let facts: ReturnType<typeof queueFacts>;
+let artist: string;
+let others: string[];
+let submission: string;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  owner = createDatabase(database.adminUrl, { max: 4 });
+  worker = createDatabase(database.workerUrl, { max: 4 });
+  activities = createQueueActivities({ db: worker });
+});
+
+afterAll(async () => {
+  expect(await ledgerViolations(owner)).toEqual([]);
+  await worker?.destroy();
+  await owner?.destroy();
+  await database?.drop();
+});
+
+// An artist with 3 credits, and four supporters of one credit each.
+beforeEach(async () => {
+  orgs += 1;
+  ({ orgId, adminId } = await createQueueOrg(owner, `Queue ${orgs}`));
+  facts = queueFacts(owner, orgId);
+  const member = (handle: string, more = {}) => ({ handle: `${handle}-${orgs}`, activeAt: SIX, ...more });
+  const [first = '', ...rest] = await addMembers(owner, orgId, [
+    member('artist', { balance: 3 }),
+    member('one'),
+    member('two'),
+    member('three'),
+    member('four'),
+    member('rocker', { family: 'Rock' }),
+  ]);
+  artist = first;
+  others = rest;
+  [submission = ''] = await addApproved(owner, orgId, [
+    { memberId: artist, slug: 'track', artist: `artist-${orgs}`, supportDate: DATE },
+  ]);
+});
+
+const target = (date = DATE) => ({ orgId, date, workflowId: `queue:${orgId}:${date}` });
+const run = <I, O>(activity: (input: I) => Promise<O>, input: I): Promise<O> =>
+  new MockActivityEnvironment().run(activity, input) as Promise<O>;
+const generate = (stepId = 'generate', now = SIX, date = DATE) =>
+  run(activities.generateQueue, { ...target(date), stepId, command: null, now });
+
+type Asked = {
+  [N in QueueCommand['name']]: Omit<Extract<QueueCommand, { name: N }>, 'commandId' | 'by'>;
+}[QueueCommand['name']];
+let commands = 0;
+function ask(command: Asked, now = TEN) {
+  commands += 1;
+  const full = { ...command, commandId: `command-${commands}`, by: adminId } as QueueCommand;
+  return run(activities.changeQueue, { ...target(), command: full, stepId: full.commandId, now });
+}
+async function publish(now = TEN) {
+  const queue = await facts.queue(DATE);
+  return run(activities.publishQueue, { ...target(), revision: queue?.revision ?? 0, now });
+}
+const supportersOf = async () => (await facts.assignments(DATE)).map((row) => row.supporter_id);
+
+describe('a draft', () => {
+  it('is written with rows, reasons, cut-off, event, wait and a word to ops, once', async () => {
+    const { state } = await generate();
+    expect(await generate()).toMatchObject({ applied: true, state });
+    expect(state).toMatchObject({
+      stage: 'approval',
+      revision: 1,
+      assignments: 3,
+      approveBy: Date.UTC(2026, 4, 11, 12),
+    });
+    const rows = await facts.assignments(DATE);
+    expect(rows).toHaveLength(3);
+    for (const row of rows) {
+      expect(row).toMatchObject({
+        submission_id: submission,
+        credits_allocated: 1,
+        reach: 600,
+        status: 'assigned',
+      });
+      expect(row.slot_at?.getTime()).toBeGreaterThanOrEqual(Date.UTC(2026, 4, 11, 12));
+    }
+    expect(await facts.events()).toEqual({ 'queue.drafted': 1 });
+    expect(await facts.notifications()).toEqual([`The queue of ${DATE} is drafted`]);
+    expect(await facts.heldCredits()).toBe(0);
+    const wait = await owner
+      .selectFrom('soundcloud_waits')
+      .selectAll()
+      .where('org_id', '=', orgId)
+      .executeTakeFirstOrThrow();
+    expect(wait).toMatchObject({ entity_type: 'queue', stage: 'approval', waiting_on: 'ops' });
+    const health = await owner
+      .selectFrom('soundcloud_automation_health')
+      .select(['success_count', 'error_count'])
+      .where('org_id', '=', orgId)
+      .where('automation_name', '=', 'daily-queue')
+      .executeTakeFirstOrThrow();
+    expect(health).toEqual({ success_count: 1, error_count: 0 });
+  });
+
+  it('is not made without demand', async () => {
+    await sql`update soundcloud_submissions set support_date = ${NEXT_DATE} where id = ${submission}`.execute(
+      owner,
+    );
+    expect(await generate()).toMatchObject({ state: { stage: 'generation', queueId: null } });
+    expect(await facts.queue(DATE)).toBeUndefined();
+    expect(await facts.events()).toEqual({});
+  });
+
+  it('made anew keeps the cut-off and the ids of the pairs that stay', async () => {
+    const { state } = await generate();
+    const before = await facts.assignments(DATE);
+    await sql`update soundcloud_member_accounts set status = 'reconnect' where member_id = ${before[0]?.supporter_id}`.execute(
+      owner,
+    );
+    const again = await run(activities.generateQueue, {
+      ...target(),
+      stepId: 'again',
+      command: { name: 'regenerate', commandId: 'again', by: adminId },
+      now: TEN,
+    });
+    expect(again.state).toMatchObject({ revision: 2, approveBy: state.approveBy, generatedAt: SIX });
+    const after = await facts.assignments(DATE);
+    expect(after.map((row) => row.supporter_id)).not.toContain(before[0]?.supporter_id);
+    expect(after.map((row) => row.id)).toEqual(expect.arrayContaining(before.slice(1).map((row) => row.id)));
+  });
+});
+
+describe('ops', () => {
+  it('swap: a broken rule is refused with its code, insisted on with a reason, and audited', async () => {
+    await generate();
+    const [first] = await facts.assignments(DATE);
+    const rocker = others.at(-1) ?? '';
+    const swap = { name: 'swapAssignment' as const, assignmentId: first?.id ?? '', supporterId: rocker };
+    const refused = await ask(swap);
+    expect(refused).toMatchObject({ applied: false, code: 'pair_excluded', state: { revision: 1 } });
+    expect(refused).toMatchObject({ reason: expect.stringContaining('genre') });
+
+    const insisted = await ask({ ...swap, reason: 'The label asked for this channel.' });
+    expect(insisted).toMatchObject({ applied: true, state: { revision: 2, assignments: 3 } });
+    const rows = await facts.assignments(DATE);
+    expect(rows.find((row) => row.id === first?.id)).toMatchObject({ supporter_id: rocker });
+    const trail = await owner
+      .selectFrom('soundcloud_audit_log')
+      .selectAll()
+      .where('org_id', '=', orgId)
+      .executeTakeFirstOrThrow();
+    expect(trail).toMatchObject({
+      action: 'queue.override',
+      actor_id: adminId,
+      reason: 'The label asked for this channel.',
+      details: { codes: ['genre'], to: rocker },
+    });
+
+    // What ops insisted on is not dropped by the check at publishing.
+    await ask({ name: 'approve' });
+    await publish();
+    expect(await supportersOf()).toContain(rocker);
+  });
+
+  it('no reason buys what the member cannot pay, or brings in who is there', async () => {
+    await generate();
+    const rows = await facts.assignments(DATE);
+    const free = others.find((id) => !rows.some((row) => row.supporter_id === id)) ?? '';
+    const reason = 'Please.';
+    expect(
+      await ask({ name: 'addAssignment', submissionId: submission, supporterId: free, reason }),
+    ).toMatchObject({ applied: false, code: 'pair_impossible', reason: expect.stringContaining('budget') });
+    expect(
+      await ask({
+        name: 'addAssignment',
+        submissionId: submission,
+        supporterId: rows[0]?.supporter_id ?? '',
+        reason,
+      }),
+    ).toMatchObject({ applied: false, code: 'already_in_queue' });
+    expect(
+      await ask({ name: 'addAssignment', submissionId: submission, supporterId: orgId, reason }),
+    ).toMatchObject({ applied: false, code: 'supporter_unknown' });
+    expect(
+      await ask({ name: 'addAssignment', submissionId: orgId, supporterId: free, reason }),
+    ).toMatchObject({ applied: false, code: 'submission_not_due' });
+  });
+
+  it('drop one, add another, and approve without a third', async () => {
+    await generate();
+    const rows = await facts.assignments(DATE);
+    const free = others.find((id) => !rows.some((row) => row.supporter_id === id)) ?? '';
+    expect(await ask({ name: 'dropAssignment', assignmentId: rows[0]?.id ?? '' })).toMatchObject({
+      applied: true,
+    });
+    expect(await ask({ name: 'dropAssignment', assignmentId: rows[0]?.id ?? '' })).toMatchObject({
+      code: 'assignment_not_in_queue',
+    });
+    expect(await ask({ name: 'addAssignment', submissionId: submission, supporterId: free })).toMatchObject({
+      applied: true,
+    });
+    expect(await ask({ name: 'approve', excludeAssignmentIds: [rows[0]?.id ?? ''] })).toMatchObject({
+      code: 'assignment_not_in_queue',
+    });
+    const approved = await ask({ name: 'approve', excludeAssignmentIds: [rows[1]?.id ?? ''] });
+    expect(approved).toMatchObject({ applied: true, state: { stage: 'publishing', approvedBy: adminId } });
+    expect(await facts.drafts()).toEqual([
+      { revision: 1, cause: 'generated', assignments: 3 },
+      { revision: 2, cause: 'dropped', assignments: 2 },
+      { revision: 3, cause: 'added', assignments: 3 },
+      { revision: 4, cause: 'approved', assignments: 2 },
+    ]);
+    expect((await supportersOf()).sort()).toEqual([rows[2]?.supporter_id, free].sort());
+    expect(await ask({ name: 'approve' })).toMatchObject({ applied: false, code: 'queue_already_approved' });
+  });
+});
+
+describe('publishing', () => {
+  beforeEach(async () => {
+    await generate();
+    await ask({ name: 'approve' });
+  });
+
+  it('holds every price and tells everybody, once', async () => {
+    const first = await publish();
+    expect(await publish()).toMatchObject({ applied: true, state: { stage: 'settling' } });
+    expect(first.state).toMatchObject({ stage: 'settling', status: 'published', assignments: 3 });
+    expect(await facts.heldCredits()).toBe(3);
+    expect(await facts.events()).toEqual({
+      'queue.drafted': 1,
+      'queue.approved': 1,
+      'queue.published': 1,
+      'submission.assigned': 1,
+      'assignment.published': 3,
+    });
+  });
+
+  it('moves slots that are too soon to the next free one, and drops what does not fit any more', async () => {
+    const late = Date.UTC(2026, 4, 11, 21, 20);
+    await publish(late);
+    const slots = (await facts.assignments(DATE)).map((row) => row.slot_at?.getTime() ?? 0);
+    expect(slots).toHaveLength(3);
+    for (const slot of slots) expect(slot).toBeGreaterThanOrEqual(late + 30 * 60_000);
+  });
+
+  it('after the window nothing fits: nobody pays, and the submission moves on with the reason', async () => {
+    await publish(Date.UTC(2026, 4, 11, 21, 45));
+    expect(await facts.assignments(DATE)).toEqual([]);
+    expect(await facts.heldCredits()).toBe(0);
+    expect(await facts.submission(submission)).toMatchObject({
+      support_date: NEXT_DATE,
+      auto_shifted: true,
+      shift_count: 1,
+      shift_reason: expect.stringContaining(DATE),
+    });
+    expect(await facts.events()).toMatchObject({ 'submission.shifted': 1, 'queue.published': 1 });
+  });
+
+  it('drops who dropped out, and asks the next one', async () => {
+    const before = await supportersOf();
+    const free = others.slice(0, 4).find((id) => !before.includes(id)) ?? '';
+    await sql`update soundcloud_member_accounts set status = 'disconnected' where member_id = ${before[0]}`.execute(
+      owner,
+    );
+    await publish();
+    const after = await facts.assignments(DATE);
+    expect(after.map((row) => row.supporter_id).sort()).toEqual([free, before[1], before[2]].sort());
+    expect(after.map((row) => row.position)).toEqual([1, 2, 3]);
+    expect(await facts.heldCredits()).toBe(3);
+    expect(await facts.events()).toMatchObject({ 'assignment.published': 3 });
+  });
+
+  it('does not bring back whom ops took out', async () => {
+    const before = await supportersOf();
+    await sql`update soundcloud_queues set status = 'draft' where org_id = ${orgId}`.execute(owner);
+    const rows = await facts.assignments(DATE);
+    await ask({ name: 'dropAssignment', assignmentId: rows[0]?.id ?? '' });
+    await ask({ name: 'approve' });
+    await sql`update soundcloud_member_accounts set status = 'disconnected' where member_id = ${before[1]}`.execute(
+      owner,
+    );
+    await publish();
+    expect(await supportersOf()).not.toContain(before[0]);
+    expect(await supportersOf()).toHaveLength(2);
+  });
+
+  it('leaves out a submission that was withdrawn meanwhile, without a shift', async () => {
+    await sql`update soundcloud_submissions set status = 'rejected', withdrawn_at = now() where id = ${submission}`.execute(
+      owner,
+    );
+    await publish();
+    expect(await facts.assignments(DATE)).toEqual([]);
+    expect(await facts.submission(submission)).toMatchObject({ shift_count: 0, support_date: DATE });
+  });
+
+  it('publishes what the member still can pay', async () => {
+    await owner
+      .transaction()
+      .execute((trx) =>
+        sql`select set_config('app.org_id', ${orgId}, true)`
+          .execute(trx)
+          .then(() =>
+            postCredits(
+              trx,
+              orgId,
+              [
+                {
+                  kind: 'manual',
+                  member_id: artist,
+                  amount: -2,
+                  reason: 'correction',
+                  key: `minus-${orgId}`,
+                },
+              ],
+              { at: new Date(TEN) },
+            ),
+          ),
+      );
+    await publish();
+    expect(await facts.assignments(DATE)).toHaveLength(1);
+    expect(await facts.heldCredits()).toBe(1);
+  });
+
+  it('asks ops about a submission that nobody supports for too long', async () => {
+    await sql`update soundcloud_submissions set shift_count = 13 where id = ${submission}`.execute(owner);
+    await sql`update soundcloud_members set status = 'needs_reconnect' where org_id = ${orgId}`.execute(
+      owner,
+    );
+    await publish();
+    const tasks = await owner
+      .selectFrom('soundcloud_ops_tasks')
+      .selectAll()
+      .where('org_id', '=', orgId)
+      .execute();
+    expect(tasks).toMatchObject([{ kind: 'submission_shifts', entity_id: submission, status: 'open' }]);
+  });
+});
+
+describe('a queue nobody approves', () => {
+  it('lapses: its submissions move on, and a later request makes it after all', async () => {
+    const { state } = await generate();
+    const lapse = { ...target(), revision: state.revision, now: Date.UTC(2026, 4, 11, 12) };
+    const lapsed = await run(activities.lapseQueue, lapse);
+    expect(await run(activities.lapseQueue, lapse)).toEqual(lapsed);
+    expect(lapsed.state).toMatchObject({ stage: 'closed', status: 'lapsed', assignments: 0 });
+    expect(await facts.submission(submission)).toMatchObject({ support_date: NEXT_DATE, shift_count: 1 });
+    expect(await facts.events()).toEqual({ 'queue.drafted': 1, 'submission.shifted': 1, 'queue.lapsed': 1 });
+    expect(await facts.notifications()).toContain(`The queue of ${DATE} lapsed`);
+
+    await sql`update soundcloud_queues set status = 'draft', approve_by = null, closed_at = null
+      where org_id = ${orgId}`.execute(owner);
+    const again = await generate('again', Date.UTC(2026, 4, 11, 13));
+    expect(again.state).toMatchObject({
+      stage: 'approval',
+      revision: 2,
+      assignments: 3,
+      approveBy: Date.UTC(2026, 4, 11, 15),
+    });
+    expect(await facts.submission(submission)).toMatchObject({
+      support_date: DATE,
+      shift_count: 0,
+      auto_shifted: false,
+    });
+  });
+
+  it('warns once for each hour, and again after it was asked for again', async () => {
+    const { state } = await generate();
+    const approveBy = state.approveBy ?? 0;
+    const warn = { ...target(), hours: 3, approveBy, now: TEN };
+    await run(activities.warnOfCutoff, warn);
+    const { state: warned } = await run(activities.warnOfCutoff, warn);
+    expect(warned.warned).toEqual([3]);
+    expect(nextQueueAlarm(warned, TEN)).toEqual({ kind: 'warning', hours: 1, at: approveBy - HOUR_MS });
+    expect(
+      (await facts.notifications()).filter((title) => title.includes('waits for approval')),
+    ).toHaveLength(1);
+  });
+});
+
+describe('what is owed', () => {
+  /** Settles one of the published assignments as failed and gives its credits back, as its workflow does. */
+  async function fail(now: number) {
+    const [row] = await facts.assignments(DATE);
+    const id = row?.id ?? '';
+    await withOrg(worker, orgId, (trx) =>
+      postCredits(trx, orgId, [{ kind: 'release', assignment_id: id }], { at: new Date(now) }),
+    );
+    await sql`update soundcloud_queue_assignments set status = 'failed', settled_at = ${new Date(now)}, closed_at = ${new Date(now)}
+      where id = ${id}`.execute(owner);
+    return { id, supporter: row?.supporter_id ?? '', queueId: row?.queue_id ?? '' };
+  }
+
+  beforeEach(async () => {
+    await generate();
+    await ask({ name: 'approve' });
+    await publish();
+  });
+
+  it('is filled on the day by the next candidate, once', async () => {
+    const now = Date.UTC(2026, 4, 11, 13);
+    const failed = await fail(now);
+    const request = { orgId, queueId: failed.queueId, failedAssignmentId: failed.id, now };
+    const outcome = await withOrg(worker, orgId, (trx) => backfill(trx, request));
+    expect(outcome).toMatchObject({ placed: true });
+    const rows = await facts.assignments(DATE);
+    const fresh = rows.find((row) => row.replacement_for === failed.id);
+    expect(fresh).toMatchObject({ position: 4, status: 'assigned' });
+    expect(fresh?.slot_at?.getTime()).toBeGreaterThanOrEqual(now + 30 * 60_000);
+    expect(rows.filter((row) => row.supporter_id === fresh?.supporter_id)).toHaveLength(1);
+    expect(await facts.heldCredits()).toBe(3);
+    expect(await facts.events()).toMatchObject({ 'assignment.published': 4, 'submission.assigned': 2 });
+    expect(await withOrg(worker, orgId, (trx) => backfill(trx, request))).toEqual({
+      placed: false,
+      reason: 'already_replaced',
+    });
+  });
+
+  it('waits for the next draft when the window is nearly over, and names what it replaces', async () => {
+    const now = Date.UTC(2026, 4, 11, 15);
+    const failed = await fail(now);
+    const request = { orgId, queueId: failed.queueId, failedAssignmentId: failed.id, now };
+    expect(await withOrg(worker, orgId, (trx) => backfill(trx, request))).toEqual({
+      placed: false,
+      reason: 'window_closing',
+    });
+    await generate('tomorrow', SIX + 24 * HOUR_MS, NEXT_DATE);
+    const [replacement, ...rest] = await facts.assignments(NEXT_DATE);
+    expect(rest).toEqual([]);
+    expect(replacement).toMatchObject({ replacement_for: failed.id, submission_id: submission });
+    expect(replacement?.supporter_id).not.toBe(failed.supporter);
+    // Nothing more is owed once it is named.
+    await generate('regenerated', SIX + 25 * HOUR_MS, NEXT_DATE);
+    expect(await facts.assignments(NEXT_DATE)).toHaveLength(1);
+  });
+
+  it('closes the queue with its totals when the last assignment is settled', async () => {
+    const now = Date.UTC(2026, 4, 14);
+    expect(await run(activities.settleQueue, { ...target(), now })).toMatchObject({ stage: 'settling' });
+    const rows = await facts.assignments(DATE);
+    await withOrg(worker, orgId, (trx) =>
+      postCredits(
+        trx,
+        orgId,
+        rows.map((row) => ({ kind: 'capture' as const, assignment_id: row.id })),
+        { at: new Date(now) },
+      ),
+    );
+    await sql`update soundcloud_queue_assignments set status = 'completed', settled_at = ${new Date(now)}
+      where org_id = ${orgId}`.execute(owner);
+    expect(await run(activities.settleQueue, { ...target(), now })).toMatchObject({ stage: 'closed' });
+    await run(activities.settleQueue, { ...target(), now });
+    const queue = await facts.queue(DATE);
+    expect(queue?.totals).toEqual({
+      assignments: 3,
+      completed: 3,
+      skipped: 0,
+      failed: 0,
+      captured: 3,
+      released: 0,
+      reach: 1800,
+    });
+    expect(queue?.settled_at).toEqual(new Date(now));
+    expect(await facts.events()).toMatchObject({ 'queue.settled': 1 });
+  });
+});
