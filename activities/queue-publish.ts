@@ -167,7 +167,11 @@ function checkAll(
     if (assignment === undefined) throw new Error('The re-check gave an assignment nobody asked about.');
     return assignment;
   };
-  const kept = found.kept.map((assignment) => ({ ...own(assignment), slot_at: assignment.slot_at }));
+  const kept = found.kept.map((assignment, n) => ({
+    ...own(assignment),
+    slot_at: assignment.slot_at,
+    position: n + 1,
+  }));
   return {
     kept: withReplacements(kept, owed),
     dropped: found.dropped.map(({ assignment, conflicts }) => ({

@@ -243,7 +243,9 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
     do {
       for (let command = inbox.next(); command !== undefined; command = inbox.next()) {
         const check = checkQueueCommand(queue, command, waiting.now(), lastMoment);
-        const { code, reason } = check.ok ? { code: 'queue_closed' as const, reason: 'It is closed.' } : check;
+        const { code, reason } = check.ok
+          ? { code: 'queue_closed' as const, reason: 'It is closed.' }
+          : check;
         await refuse(command, code, reason);
       }
       await condition(() => allHandlersFinished() || inbox.hasWork());

@@ -47,13 +47,13 @@ export function proposalActivities() {
 
 /**
  * The steps of a daily queue that go over the whole network: minutes at most, idempotent by step id, repeated for as
- * long as the database is away. They heartbeat, because ops wait for them; the limit leaves room for the seconds in
- * which the generator computes and no heartbeat goes out.
+ * long as the database is away. They heartbeat, because ops wait for them: one that died with its worker is tried again
+ * soon.
  */
 export function queueActivities() {
   return proxyActivities<Pick<Activities, 'changeQueue' | 'publishQueue' | 'lapseQueue'>>({
     startToCloseTimeout: '5 minutes',
-    heartbeatTimeout: '60 seconds',
+    heartbeatTimeout: '20 seconds',
     retry: {
       initialInterval: '500 milliseconds',
       backoffCoefficient: 2,
@@ -71,7 +71,7 @@ export function queueActivities() {
 export function generationActivities() {
   return proxyActivities<Pick<Activities, 'generateQueue'>>({
     startToCloseTimeout: '5 minutes',
-    heartbeatTimeout: '60 seconds',
+    heartbeatTimeout: '20 seconds',
     retry: {
       initialInterval: '1 second',
       backoffCoefficient: 3,
