@@ -5,6 +5,7 @@
  * {@link withDefaults} fills what is missing. {@link ./settings-validation.ts} says what is allowed.
  */
 import type { AdjacencyMatrix } from './genre.js';
+import type { QueueSettings } from './queue-generation-types.js';
 import type { TargetBandMode, TargetingSettings } from './targeting-types.js';
 import {
   DEFAULT_DEMOTE_AFTER_SYNCS,
@@ -249,6 +250,19 @@ export function targetingSettings(settings: OrgSettings): TargetingSettings {
     reliability_prior_total: pacing.reliability_prior_total,
     rest_days: pacing.rest_days,
     rest_floor: pacing.rest_floor,
+  };
+}
+
+/** The settings the queue generator reads. */
+export function queueSettings(settings: OrgSettings): QueueSettings {
+  const { pacing, queue_hours } = settings;
+  return {
+    ...targetingSettings(settings),
+    rolling_cap: pacing.rolling_cap,
+    rolling_hours: pacing.rolling_hours,
+    spacing_minutes: pacing.spacing_minutes,
+    window_start: queue_hours.window_start,
+    window_end: queue_hours.window_end,
   };
 }
 

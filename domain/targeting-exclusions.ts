@@ -39,7 +39,7 @@ export function trackSide(track: TargetTrack): TrackSide {
 export function exclusionsOf(
   candidate: TargetCandidate,
   side: TrackSide,
-  { settings, now, support_date }: ProposalInput,
+  { settings, now, support_date }: Pick<ProposalInput, 'settings' | 'now' | 'support_date'>,
   affinity: number,
 ): TargetConflict[] {
   const { track } = side;

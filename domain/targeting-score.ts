@@ -5,7 +5,7 @@ import type { ScoreParts, TargetCandidate, TargetingSettings, TargetTrack } from
 
 /** Affinity of a candidate's genres to the track, 0..1, with its reason. */
 export function affinityTo(
-  candidate: TargetCandidate,
+  candidate: Pick<TargetCandidate, 'genres'>,
   track: TargetTrack,
   settings: TargetingSettings,
 ): Affinity {
@@ -42,7 +42,7 @@ export function rest(
 
 /** The score and its parts, rounded to 6 decimals, so that who reads a proposal can recompute its order. */
 export function scoreOf(
-  candidate: TargetCandidate,
+  candidate: Pick<TargetCandidate, 'completed' | 'failed' | 'last_assignment_at'>,
   fit: Affinity,
   now: number,
   settings: TargetingSettings,
@@ -56,6 +56,7 @@ export function scoreOf(
   return { score: sixDecimals(parts.affinity * parts.reliability * parts.rest), parts };
 }
 
-function sixDecimals(value: number): number {
+/** The precision scores and their parts are stored and compared in. */
+export function sixDecimals(value: number): number {
   return Math.round(value * 1e6) / 1e6;
 }

@@ -1,0 +1,224 @@
+/**
+ * Second aim of a queue: the largest Σ affinity × reliability × counted reach, without serving fewer (rules.md, "Queue
+ * generation"). Every buyer in turn chooses anew: first at the slots' prices, then against what is planned, where
+ * whoever loses a supporter chooses anew as well. A trial that does not pay is rolled back.
+ */
+import type { BundleSolver, CostsOf } from './queue-generation-bundle.js';
+import type { Buyer, DemandRow, QueuePairs } from './queue-generation-pairs.js';
+import { QueuePlan, worthOf } from './queue-generation-plan.js';
+import type { SlotPrices } from './queue-generation-prices.js';
+
+/** Less than that is rounding. */
+const EPSILON = 1e-7;
+/** Looks at pairs, per pair of the queue: the fixed work of the whole search. */
+const LOOKS_PER_PAIR = 60;
+/** Small queues are searched longer. */
+const MIN_LOOKS = 4_000_000;
+/** Buyers that may choose anew in one trial, and how many of them may take supporters from others. */
+const CHAIN = 12;
+const TAKING = 3;
+const MAX_PASSES = 40;
+
+export function improve(plan: QueuePlan, solver: BundleSolver, prices: SlotPrices): void {
+  new Improvement(plan, solver, prices).run();
+}
+
+/** What is left free: adds pairs that still fit and count, the most valuable first. */
+export function fillUp(plan: QueuePlan): void {
+  const { pairs } = plan;
+  pairs.rows.forEach((row, i) => {
+    const open = () => (plan.chosen[i] as number[]).length < row.most && plan.left(row.buyer) > 0;
+    while (open()) {
+      const chosen = plan.chosen[i] as number[];
+      const before = worthOf(pairs, i, chosen);
+      let best = -1;
+      let most = EPSILON;
+      for (let p = row.firstPair; p < row.endPair; p++) {
+        if ((pairs.price[pairs.supporterOf[p] as number] as number) > plan.left(row.buyer)) break;
+        if ((pairs.value[p] as number) <= most || !plan.fits(p)) continue;
+        const gain = worthOf(pairs, i, [...chosen, p]) - before;
+        if (gain <= most) continue;
+        most = gain;
+        best = p;
+      }
+      if (best < 0) break;
+      plan.add(best);
+    }
+  });
+  plan.commit();
+}
+
+/** Value of a plain queue: every buyer in turn takes the best of what is free. */
+export function startingValue(pairs: QueuePairs, solver: BundleSolver): number {
+  const plan = new QueuePlan(pairs);
+  const zero = {
+    price: new Float64Array(pairs.supporters.length),
+    credit: new Float64Array(pairs.buyers.length),
+  };
+  new Improvement(plan, solver, { ...zero, bound: 0 }).pass('free');
+  return plan.value();
+}
+
+class Improvement {
+  private readonly pairs: QueuePairs;
+  private readonly costs: Float64Array;
+  private looks: number;
+
+  constructor(
+    private readonly plan: QueuePlan,
+    private readonly solver: BundleSolver,
+    private readonly prices: SlotPrices,
+  ) {
+    this.pairs = plan.pairs;
+    this.costs = new Float64Array(plan.pairs.supporters.length);
+    this.looks = Math.max(MIN_LOOKS, LOOKS_PER_PAIR * plan.pairs.rowOf.length);
+  }
+
+  run(): void {
+    const { pairs } = this;
+    this.pass('priced');
+    for (let pass = 0; pass < MAX_PASSES && this.looks > 0; pass++) {
+      let better = false;
+      for (let b = 0; b < pairs.buyers.length && this.looks > 0; b++) better = this.trial(b) || better;
+      if (!better) break;
+    }
+    this.pass('free');
+  }
+
+  /** Every buyer chooses once without taking from others, unless fewer rows would be served. */
+  pass(how: 'priced' | 'free'): void {
+    const { plan, pairs } = this;
+    for (let b = 0; b < pairs.buyers.length; b++) {
+      const served = plan.servedOf(b);
+      const value = plan.valueOf(b);
+      const mark = plan.mark();
+      this.choose(b, how);
+      const worse = how === 'free' && plan.valueOf(b) < value;
+      if (plan.servedOf(b) < served || (plan.servedOf(b) === served && worse)) plan.rollback(mark);
+      plan.commit();
+    }
+  }
+
+  /** Lets a buyer choose anew, and all who lose by it. @returns whether the queue got better. */
+  private trial(b: number): boolean {
+    const { plan, pairs } = this;
+    const mark = plan.mark();
+    const served = plan.served;
+    const touched = new Map<number, number>();
+    const waiting = [b];
+    let gain = 0;
+    for (let n = 0; n < waiting.length && n < CHAIN; n++) {
+      const buyer = waiting[n] as number;
+      const lost = this.choose(buyer, n < TAKING ? 'taking' : 'free', touched);
+      if (n === 0 && lost === null) return false;
+      for (const p of lost ?? []) {
+        const loser = (pairs.rows[pairs.rowOf[p] as number] as DemandRow).buyer;
+        if (!waiting.includes(loser, n + 1)) waiting.push(loser);
+      }
+    }
+    for (const [buyer, before] of touched) gain += plan.valueOf(buyer) - before;
+    if (plan.served > served || (plan.served === served && gain > EPSILON)) {
+      plan.commit();
+      return true;
+    }
+    plan.rollback(mark);
+    return false;
+  }
+
+  /**
+   * Replaces a buyer's bundle by the best there is: of free slots, at the slots' prices, or also of taken ones.
+   * @returns the pairs others lost; null when the bundle stays as it is.
+   */
+  private choose(
+    b: number,
+    how: 'priced' | 'free' | 'taking',
+    touched?: Map<number, number>,
+  ): number[] | null {
+    const { plan, pairs } = this;
+    const buyer = pairs.buyers[b] as Buyer;
+    const mark = plan.mark();
+    if (touched !== undefined && !touched.has(b)) touched.set(b, plan.valueOf(b));
+    const old = buyer.rows.flatMap((i) => plan.chosen[i] as number[]);
+    for (const p of old) plan.remove(p);
+    const { pairs: chosen } = this.solver.solve(b, this.costsFor(buyer, how), true);
+    const same = chosen.length === old.length && chosen.every((p) => old.includes(p));
+    if (same) {
+      plan.rollback(mark);
+      return null;
+    }
+    const lost: number[] = [];
+    for (const p of chosen) {
+      for (const other of this.blockers(p)) {
+        const loser = (pairs.rows[pairs.rowOf[other] as number] as DemandRow).buyer;
+        if (touched !== undefined && !touched.has(loser)) touched.set(loser, plan.valueOf(loser));
+        plan.remove(other);
+        lost.push(other);
+      }
+      plan.add(p);
+    }
+    return lost;
+  }
+
+  /** What taking each supporter costs the rest of the queue. */
+  private costsFor(buyer: Buyer, how: 'priced' | 'free' | 'taking'): CostsOf {
+    const { plan, pairs, costs, prices } = this;
+    return (i) => {
+      const row = pairs.rows[i] as DemandRow;
+      this.looks -= row.endPair - row.firstPair;
+      for (let p = row.firstPair; p < row.endPair; p++) {
+        const j = pairs.supporterOf[p] as number;
+        if (!plan.isFull(j)) costs[j] = how === 'priced' ? (prices.price[j] as number) : 0;
+        else costs[j] = how === 'taking' ? this.cheapestLoss(j).loss : Number.POSITIVE_INFINITY;
+      }
+      for (const [j, loss] of this.exclusiveLosses(row, buyer)) {
+        costs[j] = how === 'taking' ? (costs[j] as number) + loss : Number.POSITIVE_INFINITY;
+      }
+      return costs;
+    };
+  }
+
+  /** Supporters at whom planned pairs speak against the row, and what giving those up costs. */
+  private exclusiveLosses(row: DemandRow, buyer: Buyer): Map<number, number> {
+    const { plan, pairs } = this;
+    const losses = new Map<number, number>();
+    const note = (j: number, p: number) => losses.set(j, (losses.get(j) ?? 0) + this.loss(p));
+    for (const k of row.exclusive) {
+      for (const p of plan.chosen[k] as number[]) note(pairs.supporterOf[p] as number, p);
+    }
+    if (!pairs.reciprocal && buyer.asSupporter >= 0) {
+      for (const p of plan.held[buyer.asSupporter] as number[]) {
+        const other = pairs.buyers[(pairs.rows[pairs.rowOf[p] as number] as DemandRow).buyer] as Buyer;
+        if (other.asSupporter >= 0) note(other.asSupporter, p);
+      }
+    }
+    return losses;
+  }
+
+  /** Planned pairs that must go for this one. */
+  private blockers(p: number): number[] {
+    const { plan, pairs } = this;
+    const j = pairs.supporterOf[p] as number;
+    const exclusive = plan.exclusiveWith(p);
+    const held = plan.held[j] as number[];
+    if (!plan.isFull(j) || held.some((q) => exclusive.includes(q))) return exclusive;
+    return [...exclusive, this.cheapestLoss(j).p];
+  }
+
+  private cheapestLoss(j: number): { p: number; loss: number } {
+    let best = { p: -1, loss: Number.POSITIVE_INFINITY };
+    for (const p of this.plan.held[j] as number[]) {
+      const loss = this.loss(p);
+      if (loss < best.loss || (loss === best.loss && p < best.p)) best = { p, loss };
+    }
+    return best;
+  }
+
+  /** What the queue loses about when a pair is given up: its value less what the credits buy elsewhere. */
+  private loss(p: number): number {
+    const { plan, pairs, prices } = this;
+    const { buyer } = pairs.rows[pairs.rowOf[p] as number] as DemandRow;
+    const price = pairs.price[pairs.supporterOf[p] as number] as number;
+    const spare = plan.left(buyer) > 0 ? 0 : (prices.credit[buyer] as number);
+    return Math.max(0, (pairs.value[p] as number) - price * spare);
+  }
+}
