@@ -18,6 +18,8 @@ const MIN_LOOKS = 4_000_000;
 const CHAIN = 12;
 const TAKING = 3;
 const MAX_PASSES = 40;
+/** Moves between the rows of one buyer. */
+const MAX_MOVES = 50;
 
 export function improve(plan: QueuePlan, solver: BundleSolver, prices: SlotPrices): void {
   new Improvement(plan, solver, prices).run();
@@ -48,6 +50,61 @@ export function fillUp(plan: QueuePlan): void {
   plan.commit();
 }
 
+/**
+ * Moves a buyer's supporters between the buyer's rows, alone or two against each other, as long as that pays: they
+ * cost the same in each, and bundles are found row by row.
+ */
+function rearrange(plan: QueuePlan, b: number): void {
+  const { pairs } = plan;
+  const { rows } = pairs.buyers[b] as Buyer;
+  const better = (out: number[], into: number[]): boolean => {
+    const served = plan.servedOf(b);
+    const value = plan.valueOf(b);
+    const mark = plan.mark();
+    for (const p of out) plan.remove(p);
+    const fit = into.every((p) => {
+      const fits = p >= 0 && plan.fits(p);
+      if (fits) plan.add(p);
+      return fits;
+    });
+    if (
+      fit &&
+      (plan.servedOf(b) > served || (plan.servedOf(b) === served && plan.valueOf(b) > value + EPSILON))
+    ) {
+      return true;
+    }
+    plan.rollback(mark);
+    return false;
+  };
+  const once = (): boolean =>
+    rows.some((i) =>
+      (plan.chosen[i] as number[]).some((p) =>
+        rows.some((k) => {
+          if (k === i) return false;
+          const there = pairOf(pairs, k, pairs.supporterOf[p] as number);
+          if (there < 0) return false;
+          if (better([p], [there])) return true;
+          return (plan.chosen[k] as number[]).some((q) =>
+            better([p, q], [there, pairOf(pairs, i, pairs.supporterOf[q] as number)]),
+          );
+        }),
+      ),
+    );
+  for (let moves = 0; moves < MAX_MOVES && once(); ) moves++;
+}
+
+/** The row's pair with a supporter; -1 when it is not allowed. Supporters of a row ascend. */
+function pairOf(pairs: QueuePairs, i: number, j: number): number {
+  let { firstPair: low, endPair: high } = pairs.rows[i] as DemandRow;
+  const end = high;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((pairs.supporterOf[middle] as number) < j) low = middle + 1;
+    else high = middle;
+  }
+  return low < end && pairs.supporterOf[low] === j ? low : -1;
+}
+
 /** Value of a plain queue: every buyer in turn takes the best of what is free. */
 export function startingValue(pairs: QueuePairs, solver: BundleSolver): number {
   const plan = new QueuePlan(pairs);
@@ -63,6 +120,8 @@ class Improvement {
   private readonly pairs: QueuePairs;
   private readonly costs: Float64Array;
   private looks: number;
+  /** Counts what others lose in full, as if they found nobody else: such trials fail less often, and find less. */
+  private cautious = false;
 
   constructor(
     private readonly plan: QueuePlan,
@@ -77,10 +136,11 @@ class Improvement {
   run(): void {
     const { pairs } = this;
     this.pass('priced');
-    for (let pass = 0; pass < MAX_PASSES && this.looks > 0; pass++) {
+    for (let pass = 0, idle = 0; pass < MAX_PASSES && idle < 2 && this.looks > 0; pass++) {
+      this.cautious = pass % 2 === 1;
       let better = false;
       for (let b = 0; b < pairs.buyers.length && this.looks > 0; b++) better = this.trial(b) || better;
-      if (!better) break;
+      idle = better ? 0 : idle + 1;
     }
     this.pass('free');
   }
@@ -156,6 +216,7 @@ class Improvement {
       }
       plan.add(p);
     }
+    if (buyer.rows.length > 1) rearrange(plan, b);
     return lost;
   }
 
@@ -218,7 +279,7 @@ class Improvement {
     const { plan, pairs, prices } = this;
     const { buyer } = pairs.rows[pairs.rowOf[p] as number] as DemandRow;
     const price = pairs.price[pairs.supporterOf[p] as number] as number;
-    const spare = plan.left(buyer) > 0 ? 0 : (prices.credit[buyer] as number);
+    const spare = this.cautious || plan.left(buyer) > 0 ? 0 : (prices.credit[buyer] as number);
     return Math.max(0, (pairs.value[p] as number) - price * spare);
   }
 }
