@@ -39,7 +39,8 @@ export const queueScale: Bench = {
         `seed ${seed}: ${run.full.seconds.toFixed(1)} s, ${(run.full.peak_bytes / 2 ** 20).toFixed(0)} MiB, ${run.full.allowed_pairs} pairs; half the size ${run.half.seconds.toFixed(1)} s, ${run.half.allowed_pairs} pairs`,
       );
     }
-    const seconds = Math.max(...runs.map((run) => run.full.seconds));
+    // Processor time of all threads: not shorter than the wall clock's on a machine with nothing else to do.
+    const seconds = Math.max(...runs.map((run) => run.full.cpu_seconds));
     const bytes = Math.max(...runs.map((run) => run.full.peak_bytes));
     const growth = median(
       runs.map(({ full: f, half: h }) => f.cpu_seconds / f.allowed_pairs / (h.cpu_seconds / h.allowed_pairs)),
@@ -47,8 +48,9 @@ export const queueScale: Bench = {
     return {
       ratio: Math.min(MOST_SECONDS / seconds, MOST_BYTES / bytes, GROWTH / growth),
       detail: {
-        unit: 'limit ÷ measured, the smallest of time, memory and growth; 1 = just within',
-        worst_seconds: seconds,
+        unit: 'limit ÷ measured, the smallest of processor time, memory and growth; 1 = just within',
+        worst_cpu_seconds: seconds,
+        worst_wall_seconds: Math.max(...runs.map((run) => run.full.seconds)),
         limit_seconds: MOST_SECONDS,
         worst_peak_bytes: bytes,
         limit_bytes: MOST_BYTES,

@@ -2,13 +2,13 @@
  * The best supporters for one buyer at given gains: a knapsack over the buyer's credits. Exact for one submission; for
  * several that share the credits, each is solved for every amount and the amounts are then divided best.
  */
+
+import { candidateItems, gainTable, type Table } from './queue-generation-knapsack.js';
 import type { Buyer, DemandRow, QueuePairs } from './queue-generation-pairs.js';
 import { worthOf } from './queue-generation-plan.js';
 
 /** More than any bundle is worth, so that a row with a supporter beats every row without. */
 const SERVED = 1e9;
-/** Credits up to which the knapsack is exact; beyond, the best gains per credit are taken first. */
-const EXACT_CREDITS = 160;
 /** How often a supporter who was chosen for two rows is withdrawn from one of them. */
 const CLASH_ROUNDS = 4;
 
@@ -23,24 +23,6 @@ export interface Bundle {
 /** What taking each supporter costs a row, by supporter: gain of a pair = its value − that. Infinity = not to be had. */
 export type CostsOf = (row: number) => Float64Array;
 
-interface Items {
-  pair: number[];
-  price: number[];
-  gain: number[];
-  /** The pair that gains most of all that at most b credits buy, though it may gain nothing; -1 = none. */
-  single: Int32Array;
-  singleGain: Float64Array;
-}
-
-interface Table {
-  items: Items;
-  /** Gain for at most b credits. */
-  best: Float64Array;
-  /** How much more there might be than `best` says. */
-  slack: number;
-  taken(credits: number): number[];
-}
-
 interface Attempt {
   chosen: number[];
   bound: number;
@@ -50,8 +32,13 @@ interface Attempt {
 /** Keeps its notes between calls: one solver for a whole queue. */
 export class BundleSolver {
   private readonly banned: Uint8Array;
+  /** By supporter: notes of {@link eachForItsBestRow}. */
+  private readonly bestPair: Int32Array;
+  private readonly bestGain: Float64Array;
 
   constructor(private readonly pairs: QueuePairs) {
+    this.bestPair = new Int32Array(pairs.supporters.length);
+    this.bestGain = new Float64Array(pairs.supporters.length);
     this.banned = new Uint8Array(pairs.rowOf.length);
   }
 
@@ -63,30 +50,90 @@ export class BundleSolver {
   solve(b: number, costsOf: CostsOf, mustServe: boolean, considered?: Uint8Array): Bundle {
     const buyer = this.pairs.buyers[b] as Buyer;
     const first = this.attempt(buyer, costsOf, mustServe, considered);
-    const clashes: number[] = [];
-    let { chosen } = first;
+    if (buyer.rows.length === 1) {
+      return { ...first, pairs: this.withoutSurplus(buyer, first.chosen) };
+    }
+    const apart = this.withoutClashes(buyer, first.chosen, costsOf, mustServe);
+    const shared = this.eachForItsBestRow(buyer, costsOf, mustServe);
+    const better =
+      shared !== null &&
+      this.worth(shared.chosen, costsOf, mustServe) > this.worth(apart, costsOf, mustServe);
+    return {
+      pairs: this.withoutSurplus(buyer, better ? shared.chosen : apart),
+      bound: Math.min(first.bound, shared?.bound ?? Number.POSITIVE_INFINITY),
+      lastCredit: (better ? shared : first).lastCredit,
+    };
+  }
+
+  /** Withdraws supporters who were chosen for two rows from one of them, and chooses anew. */
+  private withoutClashes(buyer: Buyer, chosen: number[], costsOf: CostsOf, mustServe: boolean): number[] {
+    const banned: number[] = [];
+    let left = chosen;
     for (let round = 0; round < CLASH_ROUNDS; round++) {
-      const clash = clashesIn(this.pairs, chosen);
+      const clash = clashesIn(this.pairs, left);
       if (clash.length === 0) break;
       for (const p of clash) this.banned[p] = 1;
-      clashes.push(...clash);
-      ({ chosen } = this.attempt(buyer, costsOf, mustServe));
+      banned.push(...clash);
+      left = this.attempt(buyer, costsOf, mustServe).chosen;
     }
-    for (const p of clashes) this.banned[p] = 0;
-    const last = clashesIn(this.pairs, chosen);
-    chosen = chosen.filter((p) => !last.includes(p));
-    return {
-      pairs: this.withoutSurplus(buyer, chosen),
-      bound: first.bound,
-      lastCredit: first.lastCredit,
-    };
+    for (const p of banned) this.banned[p] = 0;
+    const last = clashesIn(this.pairs, left);
+    return left.filter((p) => !last.includes(p));
+  }
+
+  /**
+   * Offers every supporter only to the row where they gain most. Where each may be taken for one row and no row is
+   * limited, nothing better is left out but serving all rows. Null when a supporter may be taken for several.
+   */
+  private eachForItsBestRow(buyer: Buyer, costsOf: CostsOf, mustServe: boolean): Attempt | null {
+    const { pairs } = this;
+    const rows = buyer.rows.map((i) => pairs.rows[i] as DemandRow);
+    if (rows.some((row) => buyer.rows.some((k) => pairs.rows[k] !== row && !row.exclusive.includes(k))))
+      return null;
+    const { bestPair, bestGain } = this;
+    bestPair.fill(-1);
+    const banned: number[] = [];
+    buyer.rows.forEach((i, n) => {
+      const costs = costsOf(i);
+      const { firstPair, endPair } = rows[n] as DemandRow;
+      for (let p = firstPair; p < endPair; p++) {
+        const j = pairs.supporterOf[p] as number;
+        const gain = (pairs.value[p] as number) - (costs[j] as number);
+        const other = bestPair[j] as number;
+        const better = other < 0 || gain > (bestGain[j] as number);
+        if (other >= 0) banned.push(better ? other : p);
+        if (!better) continue;
+        bestPair[j] = p;
+        bestGain[j] = gain;
+      }
+    });
+    for (const p of banned) this.banned[p] = 1;
+    const attempt = this.attempt(buyer, costsOf, mustServe);
+    for (const p of banned) this.banned[p] = 0;
+    const limited = rows.some((row) => row.most < row.endPair - row.firstPair);
+    return limited || mustServe ? { ...attempt, bound: Number.POSITIVE_INFINITY } : attempt;
+  }
+
+  private worth(chosen: readonly number[], costsOf: CostsOf, mustServe: boolean): number {
+    const { pairs } = this;
+    let sum = 0;
+    for (const i of new Set(chosen.map((p) => pairs.rowOf[p] as number))) {
+      const costs = costsOf(i);
+      if (mustServe) sum += SERVED;
+      for (const p of chosen) {
+        if (pairs.rowOf[p] === i)
+          sum += (pairs.value[p] as number) - (costs[pairs.supporterOf[p] as number] as number);
+      }
+    }
+    return sum;
   }
 
   /** Marks the pairs that are candidates at these costs, and so many more of each price. */
   shortlist(b: number, costsOf: CostsOf, more: number, marks: Uint8Array): void {
     const { rows, budget } = this.pairs.buyers[b] as Buyer;
     for (const i of rows) {
-      const { pair } = this.items(this.pairs.rows[i] as DemandRow, budget, costsOf(i), more);
+      const row = this.pairs.rows[i] as DemandRow;
+      const { pair } = candidateItems(this.pairs, row, budget, costsOf(i), this.banned, more);
       for (const p of pair) marks[p] = 1;
     }
   }
@@ -134,122 +181,7 @@ export class BundleSolver {
 
   private table(i: number, budget: number, costs: Float64Array): Table {
     const row = this.pairs.rows[i] as DemandRow;
-    const items = this.items(row, budget, costs);
-    const count = items.pair.length;
-    if (row.most === 1) return singleTable(items);
-    if (row.most < Math.min(count, budget)) return this.countedTable(items, budget, row.most);
-    if (budget > EXACT_CREDITS) return densityTable(items, budget);
-    const best = new Float64Array(budget + 1);
-    const width = budget + 1;
-    const took = new Uint8Array(count * width);
-    for (let n = 0; n < count; n++) {
-      const price = items.price[n] as number;
-      const gain = items.gain[n] as number;
-      for (let c = budget; c >= price; c--) {
-        const sum = (best[c - price] as number) + gain;
-        if (sum > (best[c] as number)) {
-          best[c] = sum;
-          took[n * width + c] = 1;
-        }
-      }
-    }
-    const taken = (credits: number): number[] => {
-      const chosen: number[] = [];
-      for (let n = count - 1, c = credits; n >= 0; n--) {
-        if (took[n * width + c] === 1) {
-          chosen.push(items.pair[n] as number);
-          c -= items.price[n] as number;
-        }
-      }
-      return chosen;
-    };
-    return { items, best, slack: 0, taken };
-  }
-
-  /** At most `most` pairs: a knapsack with one more dimension. */
-  private countedTable(items: Items, budget: number, most: number): Table {
-    const width = (budget + 1) * (most + 1);
-    const best = new Float64Array(width);
-    const count = items.pair.length;
-    const took = new Uint8Array(count * width);
-    for (let n = 0; n < count; n++) {
-      const price = items.price[n] as number;
-      const gain = items.gain[n] as number;
-      for (let m = most; m >= 1; m--) {
-        for (let c = budget; c >= price; c--) {
-          const at = m * (budget + 1) + c;
-          const sum = (best[(m - 1) * (budget + 1) + c - price] as number) + gain;
-          if (sum > (best[at] as number)) {
-            best[at] = sum;
-            took[n * width + at] = 1;
-          }
-        }
-      }
-    }
-    const taken = (credits: number): number[] => {
-      const chosen: number[] = [];
-      for (let n = count - 1, c = credits, m = most; n >= 0; n--) {
-        if (took[n * width + m * (budget + 1) + c] === 1) {
-          chosen.push(items.pair[n] as number);
-          c -= items.price[n] as number;
-          m--;
-        }
-      }
-      return chosen;
-    };
-    return { items, best: best.slice(most * (budget + 1)), slack: 0, taken };
-  }
-
-  /**
-   * The pairs a knapsack can need: of each price as many as the credits buy of it, the best first. Pairs of a row are
-   * sorted by price.
-   */
-  private items(row: DemandRow, budget: number, costs: Float64Array, more = 0): Items {
-    const { pairs, banned } = this;
-    const items: Items = {
-      pair: [],
-      price: [],
-      gain: [],
-      single: new Int32Array(budget + 1).fill(-1),
-      singleGain: new Float64Array(budget + 1).fill(Number.NEGATIVE_INFINITY),
-    };
-    let p = row.firstPair;
-    while (p < row.endPair) {
-      const price = pairs.price[pairs.supporterOf[p] as number] as number;
-      if (price > budget) break;
-      const most = Math.min(row.most, Math.floor(budget / price)) + more;
-      const base = items.pair.length;
-      for (; p < row.endPair && pairs.price[pairs.supporterOf[p] as number] === price; p++) {
-        const gain = (pairs.value[p] as number) - (costs[pairs.supporterOf[p] as number] as number);
-        if (gain > (items.singleGain[price] as number) && banned[p] === 0) {
-          items.singleGain[price] = gain;
-          items.single[price] = p;
-        }
-        if (gain <= 0 || banned[p] === 1) continue;
-        let at = items.pair.length;
-        if (at - base >= most) {
-          if (gain <= (items.gain[at - 1] as number)) continue;
-          at--;
-        } else {
-          items.pair.push(p);
-          items.gain.push(gain);
-          items.price.push(price);
-        }
-        for (; at > base && (items.gain[at - 1] as number) < gain; at--) {
-          items.gain[at] = items.gain[at - 1] as number;
-          items.pair[at] = items.pair[at - 1] as number;
-        }
-        items.gain[at] = gain;
-        items.pair[at] = p;
-      }
-    }
-    for (let c = 1; c <= budget; c++) {
-      if ((items.singleGain[c - 1] as number) >= (items.singleGain[c] as number)) {
-        items.singleGain[c] = items.singleGain[c - 1] as number;
-        items.single[c] = items.single[c - 1] as number;
-      }
-    }
-    return items;
+    return gainTable(candidateItems(this.pairs, row, budget, costs, this.banned), budget, row.most);
   }
 
   /** Without the pairs that add nothing because the others reach the target already. */
@@ -272,51 +204,6 @@ export class BundleSolver {
     }
     return kept;
   }
-}
-
-function singleTable(items: Items): Table {
-  const best = Float64Array.from(items.singleGain, (gain) => Math.max(0, gain));
-  return {
-    items,
-    best,
-    slack: 0,
-    taken: (credits) => ((best[credits] as number) > 0 ? [items.single[credits] as number] : []),
-  };
-}
-
-/** For large budgets: gains per credit in order, for every amount what fits. */
-function densityTable(items: Items, budget: number): Table {
-  const order = items.pair
-    .map((_, n) => n)
-    .sort(
-      (a, b) =>
-        (items.gain[b] as number) / (items.price[b] as number) -
-          (items.gain[a] as number) / (items.price[a] as number) || a - b,
-    );
-  const taken = (credits: number): number[] => {
-    const chosen: number[] = [];
-    let left = credits;
-    for (const n of order) {
-      const price = items.price[n] as number;
-      if (price > left) continue;
-      chosen.push(items.pair[n] as number);
-      left -= price;
-    }
-    return chosen;
-  };
-  const gains = new Map(items.pair.map((p, n) => [p, items.gain[n] as number]));
-  const best = new Float64Array(budget + 1);
-  /** Amount at which the gain for at most b credits is found. */
-  const from = new Int32Array(budget + 1);
-  for (let c = 1; c <= budget; c++) {
-    const sum = taken(c).reduce((gain, p) => gain + (gains.get(p) ?? 0), 0);
-    const more = sum > (best[c - 1] as number);
-    best[c] = more ? sum : (best[c - 1] as number);
-    from[c] = more ? c : (from[c - 1] as number);
-  }
-  // The fractional optimum takes a part of at most one pair beyond what fits in order.
-  const slack = items.gain.reduce((most, gain) => Math.max(most, gain), 0);
-  return { items, best, slack, taken: (credits) => taken(from[credits] as number) };
 }
 
 function worths({ best, items }: Table, budget: number, mustServe: boolean): Float64Array {

@@ -3,7 +3,7 @@
  * generation"). Every buyer in turn chooses anew: first at the slots' prices, then against what is planned, where
  * whoever loses a supporter chooses anew as well. A trial that does not pay is rolled back.
  */
-import type { BundleSolver, CostsOf } from './queue-generation-bundle.js';
+import { BundleSolver, type CostsOf } from './queue-generation-bundle.js';
 import type { Buyer, DemandRow, QueuePairs } from './queue-generation-pairs.js';
 import { QueuePlan, worthOf } from './queue-generation-plan.js';
 import type { SlotPrices } from './queue-generation-prices.js';
@@ -106,13 +106,13 @@ function pairOf(pairs: QueuePairs, i: number, j: number): number {
 }
 
 /** Value of a plain queue: every buyer in turn takes the best of what is free. */
-export function startingValue(pairs: QueuePairs, solver: BundleSolver): number {
+export function startingValue(pairs: QueuePairs): number {
   const plan = new QueuePlan(pairs);
   const zero = {
     price: new Float64Array(pairs.supporters.length),
     credit: new Float64Array(pairs.buyers.length),
   };
-  new Improvement(plan, solver, { ...zero, bound: 0 }).pass('free');
+  new Improvement(plan, new BundleSolver(pairs), { ...zero, bound: 0 }).pass('free');
   return plan.value();
 }
 

@@ -4,7 +4,7 @@
  * from the submission's side (own handle, avoid lists, history), then judged by the target builder's rules.
  */
 import { targetReachOf } from './credits.js';
-import { affinity as genreAffinity, genreKey } from './genre.js';
+import { genreTable, suspectFinder } from './queue-generation-candidates.js';
 import {
   budgetOf,
   conflictsOfPair,
@@ -13,7 +13,6 @@ import {
   type QueueFacts,
 } from './queue-generation-facts.js';
 import type { QueueExclusionCode } from './queue-generation-types.js';
-import { handleKey } from './targeting-exclusions.js';
 import { reliability, sixDecimals } from './targeting-score.js';
 
 export type CodeCounts = Partial<Record<QueueExclusionCode, number>>;
@@ -123,14 +122,15 @@ export function buildPairs(facts: QueueFacts): { pairs: QueuePairs; counts: Pair
   const found: { j: Int32Array; affinity: Float64Array }[] = [];
   const allowed = new Int32Array(supporters.length);
   const affinities = new Float64Array(supporters.length);
+  const blocked = new Uint8Array(supporters.length);
   for (const known of due) {
     const { submission } = known;
     const excluded: CodeCounts = { ...general };
-    const blocked = new Set<number>();
+    blocked.fill(0);
     for (const j of suspects(known, indexOf)) {
       // The genre is counted below, for all supporters alike.
       const conflicts = conflictsOfPair(known, supporters[j] as FactsOfSupporter, 1, facts);
-      if (conflicts.length > 0) blocked.add(j);
+      if (conflicts.length > 0) blocked[j] = 1;
       for (const { code } of conflicts) {
         add(excluded, code);
         add(excludedOf[j] as CodeCounts, code);
@@ -147,7 +147,7 @@ export function buildPairs(facts: QueueFacts): { pairs: QueuePairs; counts: Pair
       if (fit <= 0) {
         otherGenre++;
         otherGenreOf[j] = (otherGenreOf[j] as number) + 1;
-      } else if (blocked.size === 0 || !blocked.has(j)) {
+      } else if (blocked[j] === 0) {
         eligible++;
         eligibleOf[j] = (eligibleOf[j] as number) + 1;
         cheapest ??= price[j] as number;
@@ -254,92 +254,6 @@ function linkExclusive(rows: DemandRow[]): void {
     others.delete(i);
     row.exclusive = [...others].sort((a, b) => a - b);
   });
-}
-
-/** Affinities by combination of genres: the rules of genre.ts are asked once per kind of track and kind of supporter. */
-function genreTable(facts: QueueFacts, due: FactsOfSubmission[], supporters: FactsOfSupporter[]) {
-  const { settings } = facts;
-  const kinds = new Map<string, number>();
-  const tags: FactsOfSupporter['supporter']['genres'][] = [];
-  const signature = Int32Array.from(supporters, ({ supporter }) => {
-    const key = JSON.stringify(
-      supporter.genres
-        .map((g) => [genreKey(g.family), g.subgenre === null ? null : genreKey(g.subgenre)])
-        .sort(),
-    );
-    const kind = kinds.get(key) ?? tags.push(supporter.genres) - 1;
-    kinds.set(key, kind);
-    return kind;
-  });
-  const weights = {
-    sharedSubgenre: settings.affinity_shared_subgenre,
-    sameFamily: settings.affinity_same_family,
-  };
-  const lines = new Map<string, Float64Array>();
-  const lineOf = new Map<FactsOfSubmission, Float64Array>();
-  for (const known of due) {
-    const { family, subgenres } = known.submission;
-    const key = JSON.stringify([family === null ? null : genreKey(family), subgenres.map(genreKey).sort()]);
-    const line =
-      lines.get(key) ??
-      Float64Array.from(tags, (genres) =>
-        sixDecimals(genreAffinity({ family, subgenres }, genres, settings.adjacency_matrix, weights).value),
-      );
-    lines.set(key, line);
-    lineOf.set(known, line);
-  }
-  const line = (known: FactsOfSubmission) => lineOf.get(known) as Float64Array;
-  return { signature, line };
-}
-
-/** Finds the supporters of whom something besides the genre might speak against a submission; ascending, each once. */
-function suspectFinder(facts: QueueFacts) {
-  const byHandle = new Map<string, string[]>();
-  const byAvoided = new Map<string, string[]>();
-  const byTrack = new Map<string, string[]>();
-  const byArtistHandle = new Map<string, string[]>();
-  const byArtist = new Map<string, string[]>();
-  const note = (map: Map<string, string[]>, key: string, member: string) => {
-    const list = map.get(key);
-    if (list === undefined) map.set(key, [member]);
-    else list.push(member);
-  };
-  for (const { supporter, handle } of facts.supporters) {
-    if (handle !== null) note(byHandle, handle, supporter.member_id);
-    for (const avoided of supporter.avoided_handles) note(byAvoided, handleKey(avoided), supporter.member_id);
-  }
-  for (const [member, reposts] of facts.repostsOf) {
-    for (const { track_url, artist, artist_id } of reposts) {
-      note(byTrack, track_url, member);
-      note(byArtistHandle, artist, member);
-      if (artist_id !== null) note(byArtist, artist_id, member);
-    }
-  }
-  return ({ submission, side }: FactsOfSubmission, indexOf: Map<string, number>): number[] => {
-    const { member_id: own } = submission;
-    const handles = [...side.handles];
-    const members = [
-      ...submission.asked_supporters,
-      ...(byTrack.get(submission.track_url) ?? []),
-      ...handles.flatMap((h) => [
-        ...(byHandle.get(h) ?? []),
-        ...(byAvoided.get(h) ?? []),
-        ...(byArtistHandle.get(h) ?? []),
-      ]),
-      ...[...side.avoided].flatMap((h) => byHandle.get(h) ?? []),
-    ];
-    if (own !== null) {
-      members.push(own, ...(byArtist.get(own) ?? []));
-      for (const { artist_id } of facts.repostsOf.get(own) ?? [])
-        if (artist_id !== null) members.push(artist_id);
-    }
-    const found = new Set<number>();
-    for (const member of members) {
-      const j = indexOf.get(member);
-      if (j !== undefined) found.add(j);
-    }
-    return [...found].sort((a, b) => a - b);
-  };
 }
 
 function add(counts: CodeCounts, code: QueueExclusionCode, more = 1): void {

@@ -29,9 +29,15 @@ const PATIENCE = 4;
 /** Relative gap between the bounds of shortlist and whole queue at which the shortlist is complete enough. */
 const ENOUGH = 2e-4;
 
+/** Marks the pairs that would be candidates if slots cost nothing, and some more. */
+export function shortlist(pairs: QueuePairs, solver: BundleSolver, marks: Uint8Array): void {
+  const free = new Float64Array(pairs.supporters.length);
+  for (let b = 0; b < pairs.buyers.length; b++) solver.shortlist(b, () => free, SPARE, marks);
+}
+
 /**
  * @param floor value of some queue, to measure the steps by.
- * @param marks the shortlist by pair: the pairs marked already stay, others are added.
+ * @param marks the shortlist by pair; pairs that become candidates are added.
  */
 export function slotPrices(
   pairs: QueuePairs,
@@ -39,9 +45,11 @@ export function slotPrices(
   floor: number,
   marks: Uint8Array,
 ): SlotPrices {
-  const zero = new Float64Array(pairs.supporters.length);
-  for (let b = 0; b < pairs.buyers.length; b++) solver.shortlist(b, () => zero, SPARE, marks);
-  let found: SlotPrices = { price: zero, credit: new Float64Array(pairs.buyers.length), bound: 0 };
+  let found: SlotPrices = {
+    price: new Float64Array(pairs.supporters.length),
+    credit: new Float64Array(pairs.buyers.length),
+    bound: 0,
+  };
   let bound = Number.POSITIVE_INFINITY;
   for (let cycle = 0; cycle < CYCLES; cycle++) {
     const subset = subsetOf(pairs, marks).pairs;

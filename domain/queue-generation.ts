@@ -11,7 +11,7 @@ import { fillUp, improve, startingValue } from './queue-generation-improve.js';
 import { assignmentOf } from './queue-generation-output.js';
 import { buildPairs, type PairCounts, type QueuePairs, subsetOf } from './queue-generation-pairs.js';
 import { QueuePlan } from './queue-generation-plan.js';
-import { slotPrices } from './queue-generation-prices.js';
+import { shortlist, slotPrices } from './queue-generation-prices.js';
 import { unfilledDemands, unusedSupporters } from './queue-generation-reasons.js';
 import { serveMost } from './queue-generation-served.js';
 import { placeSlots, wishedSlot } from './queue-generation-slots.js';
@@ -49,7 +49,8 @@ export function planQueue(pairs: QueuePairs): { plan: QueuePlan; bound: number }
   const marks = new Uint8Array(pairs.rowOf.length);
   const first = plan.chosen.flat();
   for (const p of first) marks[p] = 1;
-  const prices = slotPrices(pairs, solver, startingValue(pairs, solver), marks);
+  shortlist(pairs, solver, marks);
+  const prices = slotPrices(pairs, solver, startingValue(subsetOf(pairs, marks).pairs), marks);
   // The search goes over the pairs that are candidates at these prices; the rest only fills what is left.
   const { pairs: subset, origin } = subsetOf(pairs, marks);
   const search = new QueuePlan(subset);

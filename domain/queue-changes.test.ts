@@ -1,0 +1,350 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { DAY_MS, HOUR_MS } from './calendar.js';
+import {
+  checkPair,
+  diffDrafts,
+  nextCandidates,
+  placeAssignment,
+  prepareFacts,
+  type QueueState,
+  recheck,
+} from './queue-changes.js';
+import { generateQueue, type QueueInput } from './queue-generation.js';
+import { NOW, pairsOf, queueInput, submission, supporter, violations } from './queue-generation-fixtures.js';
+
+const at = (hour: number) => NOW + (hour - 6) * HOUR_MS;
+const EMPTY: QueueState = { assignments: [], held: false };
+const planned = (input: QueueInput): QueueState => ({
+  assignments: generateQueue(input).assignments,
+  held: false,
+});
+const codes = (input: QueueInput, submission_id: string, supporter_id: string, state = EMPTY) =>
+  checkPair({ submission_id, supporter_id }, state, prepareFacts(input)).map(({ code }) => code);
+
+/** Two members with a track each, and supporters of equal reach. */
+const DAY = queueInput(
+  {
+    submissions: [submission('s', 'a'), submission('t', 'z')],
+    supporters: ['a', 'b', 'c', 'd', 'e'].map((id) => supporter(id)),
+  },
+  {},
+  { a: 2, z: 2 },
+);
+
+describe('a pair', () => {
+  it('may be added when no rule speaks against it, at a free slot after the last position', () => {
+    const state = { assignments: generateQueue(DAY).assignments.slice(0, 1), held: false };
+    const [first] = state.assignments;
+    const free =
+      DAY.supporters.find((m) => m.member_id !== 'a' && m.member_id !== first?.supporter_id)?.member_id ?? '';
+    const { assignment, conflicts } = placeAssignment(
+      { submission_id: 's', supporter_id: free },
+      state,
+      prepareFacts(DAY),
+    );
+    expect(conflicts).toEqual([]);
+    expect(assignment).toMatchObject({
+      position: 2,
+      submission_id: 's',
+      supporter_id: free,
+      credits: 1,
+      slot_at: at(12),
+    });
+  });
+
+  it.each<[string, Partial<QueueInput>, string[]]>([
+    ['self', { submissions: [submission('s', 'b')] }, ['self', 'budget']],
+    ['a closed submission', { submissions: [] }, ['submission_not_open']],
+    ['a stranger', { supporters: [] }, ['supporter_unknown']],
+    ['no credits', { balances: [] }, ['budget']],
+    [
+      'two slots elsewhere',
+      {
+        taken: [
+          { member_id: 'b', at: at(8) },
+          { member_id: 'b', at: at(9) },
+        ],
+      },
+      ['daily_cap'],
+    ],
+    ['a past window', { earliest: at(22) }, ['no_slot_left']],
+    [
+      'history and status at once',
+      {
+        supporters: [supporter('b', { status: 'needs_reconnect' })],
+        history: [
+          { supporter_id: 'b', artist_id: 'a', track_url: 'https://soundcloud.com/x/y', at: NOW - DAY_MS },
+        ],
+      },
+      ['not_active', 'artist_cooldown', 'pair_cooldown'],
+    ],
+  ])('is refused for %s', (_name, change, expected) => {
+    expect(codes({ ...DAY, ...change }, 's', 'b')).toEqual(expected);
+  });
+
+  it('is judged against the rest of the queue', () => {
+    const facts = prepareFacts({
+      ...DAY,
+      balances: [{ member_id: 'a', spendable: 3 }],
+      submissions: [...DAY.submissions, submission('s2', 'a')],
+    });
+    const add = (state: QueueState, submission_id: string, supporter_id: string): QueueState => {
+      const { assignment, conflicts } = placeAssignment({ submission_id, supporter_id }, state, facts);
+      expect(conflicts).toEqual([]);
+      return {
+        held: false,
+        assignments: [...state.assignments, ...(assignment === null ? [] : [assignment])],
+      };
+    };
+    let state = add(EMPTY, 's', 'b');
+    const against = (submission_id: string, supporter_id: string) =>
+      checkPair({ submission_id, supporter_id }, state, facts);
+    expect(against('s', 'b').map(({ code }) => code)).toEqual(['already_in_queue']);
+    expect(against('s2', 'b')).toEqual([
+      { code: 'artist_cooldown', facts: { in_queue: true, submission_id: 's' } },
+    ]);
+    state = add(state, 's2', 'c');
+    state = add(state, 's', 'd');
+    expect(against('s', 'e')).toEqual([{ code: 'budget', facts: { price: 1, credits_left: 0, budget: 3 } }]);
+  });
+
+  it('of two members for each other is refused', () => {
+    const mutual = {
+      ...DAY,
+      submissions: [submission('s', 'a'), submission('u', 'b')],
+      balances: [
+        { member_id: 'a', spendable: 2 },
+        { member_id: 'b', spendable: 2 },
+      ],
+    };
+    const facts = prepareFacts(mutual);
+    const { assignment } = placeAssignment({ submission_id: 's', supporter_id: 'b' }, EMPTY, facts);
+    const state = { held: false, assignments: assignment === null ? [] : [assignment] };
+    expect(checkPair({ submission_id: 'u', supporter_id: 'a' }, state, facts)).toEqual([
+      { code: 'pair_cooldown', facts: { in_queue: true, submission_id: 's' } },
+    ]);
+  });
+
+  it('may be forced against cool-downs, not against money or time', () => {
+    const history = [{ supporter_id: 'b', artist_id: 'a', track_url: 'https://soundcloud.com/x/y', at: NOW }];
+    const pair = { submission_id: 's', supporter_id: 'b' };
+    const forced = (change: Partial<QueueInput>, override = true) =>
+      placeAssignment(pair, EMPTY, prepareFacts({ ...DAY, history, ...change }), { override });
+    expect(forced({}, false).assignment).toBeNull();
+    expect(forced({})).toMatchObject({
+      assignment: { supporter_id: 'b' },
+      conflicts: [{ code: 'artist_cooldown' }, { code: 'pair_cooldown' }],
+    });
+    expect(forced({ balances: [] }).assignment).toBeNull();
+    expect(forced({ earliest: at(22) }).assignment).toBeNull();
+    expect(forced({ submissions: [] }).assignment).toBeNull();
+    // Beyond the daily cap there may still be an hour free.
+    const taken = [
+      { member_id: 'b', at: at(12) },
+      { member_id: 'b', at: at(13) },
+    ];
+    expect(forced({ taken }).assignment).toMatchObject({ slot_at: at(14) });
+    // An account is needed to repost at all.
+    expect(
+      forced({ supporters: [supporter('b', { account_id: null, handle: null })] }).assignment,
+    ).toBeNull();
+  });
+
+  it('is placed at a time that is asked for, or the next', () => {
+    const facts = prepareFacts({ ...DAY, taken: [{ member_id: 'b', at: at(15) }] });
+    const place = (from: number) =>
+      placeAssignment({ submission_id: 's', supporter_id: 'b' }, EMPTY, facts, { from }).assignment?.slot_at;
+    expect([at(14), at(14.5), at(21.5), at(23)].map(place)).toEqual([at(14), at(16), at(21.5), at(12)]);
+  });
+});
+
+describe('the re-check', () => {
+  it('keeps an unchanged draft as it is', () => {
+    const { assignments } = planned(DAY);
+    expect(recheck(assignments, prepareFacts(DAY))).toEqual({ kept: assignments, moved: [], dropped: [] });
+  });
+
+  it('drops what no longer holds and says why, with the facts', () => {
+    const { assignments } = planned(DAY);
+    const [gone] = assignments;
+    if (gone === undefined) throw new Error('nothing was planned');
+    const supporters = DAY.supporters.map((m) =>
+      m.member_id === gone.supporter_id ? { ...m, account_status: 'reconnect' } : m,
+    );
+    const result = recheck(assignments, prepareFacts({ ...DAY, supporters }));
+    expect(result.dropped.every(({ assignment }) => assignment.supporter_id === gone.supporter_id)).toBe(
+      true,
+    );
+    expect(result.dropped[0]?.conflicts).toEqual([
+      { code: 'account_unhealthy', facts: { account_status: 'reconnect' } },
+    ]);
+    expect(result.kept.length + result.dropped.length).toBe(assignments.length);
+    const withdrawn = recheck(assignments, prepareFacts({ ...DAY, submissions: [submission('s', 'a')] }));
+    expect(new Set(withdrawn.dropped.map(({ assignment }) => assignment.submission_id))).toEqual(
+      new Set(['t']),
+    );
+  });
+
+  it('drops the last positions when credits got fewer, at the frozen price', () => {
+    const { assignments } = planned(DAY);
+    const poorer = {
+      ...DAY,
+      balances: [
+        { member_id: 'a', spendable: 1 },
+        { member_id: 'z', spendable: 2 },
+      ],
+    };
+    const result = recheck(assignments, prepareFacts(poorer));
+    const last = assignments.filter((a) => a.submission_id === 's').at(-1);
+    expect(result.dropped).toEqual([
+      { assignment: last, conflicts: [{ code: 'budget', facts: { price: 1, credits_left: 0, budget: 1 } }] },
+    ]);
+    const dearer = { ...DAY, supporters: DAY.supporters.map((m) => ({ ...m, followers: 90_000 })) };
+    expect(recheck(assignments, prepareFacts(dearer)).kept.map((a) => a.credits)).toEqual([1, 1, 1, 1]);
+  });
+
+  it('moves slots that come too soon, and drops what the window has no room for', () => {
+    const { assignments } = planned(DAY);
+    const soon = recheck(assignments, prepareFacts({ ...DAY, earliest: at(20) }));
+    expect(soon.dropped).toEqual([]);
+    expect(soon.moved).toHaveLength(assignments.filter((a) => a.slot_at < at(20)).length);
+    expect(soon.moved.length).toBeGreaterThan(0);
+    expect(soon.kept.every((a) => a.slot_at >= at(20))).toBe(true);
+    // One supporter has two slots, and an hour has room for one of them.
+    const hour = recheck(assignments, prepareFacts({ ...DAY, earliest: at(21) }));
+    expect(hour.dropped).toMatchObject([
+      { assignment: { position: 4 }, conflicts: [{ code: 'slot_passed' }] },
+    ]);
+    const late = recheck(assignments, prepareFacts({ ...DAY, earliest: at(22) }));
+    expect(late.kept).toEqual([]);
+    expect(late.dropped.map(({ conflicts }) => conflicts[0]?.code)).toEqual(
+      assignments.map(() => 'slot_passed'),
+    );
+  });
+
+  it('holds what ops forced to nothing but money, time and existence', () => {
+    const pair = { submission_id: 's', supporter_id: 'b' };
+    const history = [{ supporter_id: 'b', artist_id: 'a', track_url: 'https://soundcloud.com/x/y', at: NOW }];
+    const facts = prepareFacts({ ...DAY, history });
+    const { assignment } = placeAssignment(pair, EMPTY, facts, { override: true });
+    const assignments = assignment === null ? [] : [assignment];
+    expect(recheck(assignments, facts).dropped).toHaveLength(1);
+    expect(recheck(assignments, facts, [pair]).kept).toEqual(assignments);
+    expect(recheck(assignments, prepareFacts({ ...DAY, history, balances: [] }), [pair]).kept).toEqual([]);
+  });
+
+  it('leaves a queue that breaks no rule, whatever the day has become', () => {
+    const member = fc.constantFrom('a', 'b', 'c', 'd', 'e');
+    fc.assert(
+      fc.property(
+        fc.record({
+          earliest: fc.integer({ min: 6, max: 22 }).map(at),
+          taken: fc.array(
+            fc.record({ member_id: member, at: fc.integer({ min: 48, max: 96 }).map((n) => at(n / 4)) }),
+            { maxLength: 4 },
+          ),
+          history: fc.array(
+            fc.record({
+              supporter_id: member,
+              artist_id: fc.constantFrom('a', 'z'),
+              track_url: fc.constant('https://soundcloud.com/x/y'),
+              at: fc.constant(NOW),
+            }),
+            { maxLength: 2 },
+          ),
+          a: fc.nat(2),
+        }),
+        ({ a, ...change }) => {
+          const { assignments } = planned(DAY);
+          const day = {
+            ...DAY,
+            ...change,
+            balances: [
+              { member_id: 'a', spendable: a },
+              { member_id: 'z', spendable: 2 },
+            ],
+          };
+          const { kept, dropped, moved } = recheck(assignments, prepareFacts(day));
+          const renumbered = kept.map((assignment, n) => ({ ...assignment, position: n + 1 }));
+          expect(violations({ assignments: renumbered }, day)).toEqual([]);
+          expect(kept.length + dropped.length).toBe(assignments.length);
+          expect(dropped.every(({ conflicts }) => conflicts.length > 0)).toBe(true);
+          expect(diffDrafts(assignments, kept)).toMatchObject({
+            added: [],
+            removed: { length: dropped.length },
+            moved: { length: moved.length },
+          });
+        },
+      ),
+    );
+  });
+});
+
+describe('the next candidates', () => {
+  const day = queueInput(
+    {
+      submissions: [submission('s', 'a')],
+      supporters: [
+        supporter('b'),
+        supporter('c', { failed: 3 }),
+        supporter('d', { last_assignment_at: NOW - DAY_MS }),
+        supporter('e'),
+        supporter('f', { followers: 40_000 }),
+        supporter('g', { status: 'needs_reconnect' }),
+      ],
+    },
+    {},
+    { a: 3 },
+  );
+
+  it('are the most valuable first, then the more rested, each with a slot, without those who may not', () => {
+    const state = { held: false, assignments: planned(day).assignments.slice(0, 1) };
+    expect(pairsOf(state as never)).toEqual(['s<b']);
+    const found = nextCandidates('s', state, prepareFacts(day));
+    // f would cost 4 of the 2 credits left.
+    expect(found.map(({ assignment }) => assignment.supporter_id)).toEqual(['e', 'd', 'c']);
+    expect(found[0]).toMatchObject({ value: 480, assignment: { position: 2, credits: 1, slot_at: at(12) } });
+    expect(nextCandidates('s', state, prepareFacts(day), 1)).toHaveLength(1);
+    expect(nextCandidates('nobody', state, prepareFacts(day))).toEqual([]);
+  });
+
+  it('of a published queue are paid from what is left after its holds', () => {
+    const { assignments } = planned(day);
+    expect(assignments).toHaveLength(3);
+    const replaced = {
+      ...day,
+      submissions: [submission('s', 'a', { demand: { kind: 'replacement', count: 1 } })],
+    };
+    const left = (spendable: number) =>
+      prepareFacts({ ...replaced, balances: [{ member_id: 'a', spendable }] });
+    expect(nextCandidates('s', { held: true, assignments }, left(0))).toEqual([]);
+    const found = nextCandidates('s', { held: true, assignments }, left(1));
+    expect(found.map(({ assignment }) => assignment.supporter_id)).toHaveLength(1);
+  });
+});
+
+describe('the difference of two drafts', () => {
+  it('names what was added, removed, moved and repriced', () => {
+    const { assignments } = planned(DAY);
+    const [first, second, third, fourth] = assignments;
+    if (first === undefined || second === undefined || third === undefined || fourth === undefined)
+      throw new Error('too few');
+    const moved = { ...second, slot_at: second.slot_at + HOUR_MS };
+    const repriced = { ...third, credits: 2 };
+    const fresh = { ...fourth, supporter_id: 'new' };
+    const pair = ({ submission_id, supporter_id }: typeof first) => ({ submission_id, supporter_id });
+    expect(diffDrafts(assignments, [repriced, moved, first, fresh])).toEqual({
+      added: [fresh],
+      removed: [fourth],
+      moved: [{ ...pair(second), from: second.slot_at, to: moved.slot_at }],
+      repriced: [{ ...pair(third), from: 1, to: 2 }],
+    });
+    expect(diffDrafts(assignments, [...assignments].reverse())).toEqual({
+      added: [],
+      removed: [],
+      moved: [],
+      repriced: [],
+    });
+  });
+});
