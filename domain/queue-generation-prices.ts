@@ -20,7 +20,7 @@ export interface SlotPrices {
   bound: number;
 }
 
-const CYCLES = 6;
+const CYCLES = 4;
 const ROUNDS = 100;
 /** Candidates of each price beyond those a buyer could pay. */
 const SPARE = 60;

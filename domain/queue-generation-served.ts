@@ -2,18 +2,15 @@
  * First aim of a queue: as many submissions as possible get a supporter (rules.md, "Queue generation").
  *
  * Without shared budgets and cool-downs within the queue this is a bipartite matching with slots, and augmenting paths
- * find the maximum. The rest of the rules makes it hard in general; then paths are searched without the shortcut of
- * matchings, one served submission is given up for two others, and small queues are searched wholly. All within a
- * fixed number of steps, so that the result depends on the input alone.
+ * find the maximum. The rest of the rules makes it hard in general; then one served submission is given up where that
+ * serves two others, by paths searched without the shortcut of matchings. All within a fixed number of steps, so that
+ * the result depends on the input alone.
  */
 import type { Buyer, DemandRow, QueuePairs } from './queue-generation-pairs.js';
 import type { QueuePlan } from './queue-generation-plan.js';
 
 /** Steps of the searches beyond matching, each a look at one pair. */
 const SEARCH_STEPS = 2_000_000;
-/** Queues up to this many rows are searched wholly. */
-const SMALL = 8;
-const PATH_STEPS = 4_000;
 const TRADE_STEPS = 400;
 
 /** Serves as many rows as it can, each by one supporter; the plan must be empty. */
@@ -26,16 +23,8 @@ export function serveMost(plan: QueuePlan): void {
   const most = mostServable(pairs);
   if (plan.served >= most) return;
   const budget = { steps: SEARCH_STEPS };
-  for (const i of order) paths.serveWithin(budget, i, PATH_STEPS);
+  trade(plan, paths, order, budget);
   plan.commit();
-  if (plan.served < most) trade(plan, paths, order, budget);
-  if (plan.served < most && pairs.rows.length <= SMALL) searchAll(plan, order, budget);
-  plan.commit();
-}
-
-/** Serves a row as {@link serveMost} does, whatever else is planned. @returns whether the row is served. */
-export function serveAlso(plan: QueuePlan, i: number): boolean {
-  return new AugmentingPaths(plan).serve(i, PATH_STEPS, true);
 }
 
 class AugmentingPaths {
@@ -159,33 +148,6 @@ function trade(plan: QueuePlan, paths: AugmentingPaths, order: number[], budget:
       }
     }
   }
-}
-
-/** Tries all ways of serving a small queue by one supporter a row, until the steps are used up. */
-function searchAll(plan: QueuePlan, order: number[], budget: { steps: number }): void {
-  const { pairs } = plan;
-  let best = plan.chosen.flat();
-  for (const p of best) plan.remove(p);
-  const most = order.length;
-  const visit = (depth: number): boolean => {
-    if (plan.served + (most - depth) <= best.length) return false;
-    if (depth === most) {
-      best = plan.chosen.flat();
-      return best.length === most;
-    }
-    const row = pairs.rows[order[depth] as number] as DemandRow;
-    for (let p = row.firstPair; p < row.endPair; p++) {
-      if (budget.steps-- <= 0) return true;
-      if (!plan.fits(p)) continue;
-      plan.add(p);
-      const done = visit(depth + 1);
-      plan.remove(p);
-      if (done) return true;
-    }
-    return visit(depth + 1);
-  };
-  visit(0);
-  for (const p of best) plan.add(p);
 }
 
 /** As many rows as the budgets alone allow: of each buyer those whose cheapest supporters cost least. */

@@ -77,22 +77,48 @@ describe('the two aims', () => {
   });
 
   it('hands supporters on along a chain so that one more is served', () => {
-    const chain = 6;
-    const genre = (n: number) => ({ family: `F${n}`, subgenre: null });
+    // Submission n has supporters n and n + 1 and takes n; the last one has 0 and 5 alone, so all must move on.
+    const last = 11;
+    const ids = Array.from({ length: last + 1 }, (_, n) => n);
+    const families = (n: number) => [n - 1, ...(n < last ? [n] : []), ...(n === 0 || n === 5 ? [last] : [])];
+    const id = (n: number) => String(n).padStart(2, '0');
     const given = queueInput(
       {
-        submissions: Array.from({ length: chain }, (_, n) =>
-          submission(`s${n}`, `x${n}`, { family: `F${n}`, subgenres: [] }),
-        ),
-        // Supporter n fits submissions n and n + 1; the last submission has only the last but one.
-        supporters: Array.from({ length: chain }, (_, n) =>
-          supporter(`m${n}`, { genres: n === chain - 1 ? [genre(0)] : [genre(n), genre(n + 1)] }),
+        submissions: ids.map((n) => submission(`s${id(n)}`, `x${n}`, { family: `F${n}`, subgenres: [] })),
+        supporters: ids.map((n) =>
+          supporter(`m${id(n)}`, { genres: families(n).map((f) => ({ family: `F${f}`, subgenre: null })) }),
         ),
       },
       { accounts_daily_cap: 1 },
-      Object.fromEntries(Array.from({ length: chain }, (_, n) => [`x${n}`, 1])),
+      Object.fromEntries(ids.map((n) => [`x${n}`, 1])),
     );
-    expect(generateQueue(given).explanation.counts.served).toBe(chain);
+    expect(generateQueue(given).explanation.counts.served).toBe(last + 1);
+  });
+
+  it('serves the one of a member’s submissions that leaves room for another member’s', () => {
+    // x has one credit: spent on s1, it leaves the only supporter that s2 has.
+    const house = { family: 'Electronic', subgenre: 'House' };
+    const trance = { family: 'Electronic', subgenre: 'Trance' };
+    const punk = { family: 'Rock', subgenre: 'Punk' };
+    const given = queueInput(
+      {
+        submissions: [
+          submission('s0', 'x', { family: 'Rock', subgenres: ['Punk'] }),
+          submission('s1', 'x', { subgenres: ['Trance'] }),
+          submission('s2', 'a', { family: 'Rock', subgenres: ['Punk'] }),
+          submission('s3', 'b'),
+        ],
+        supporters: [
+          supporter('a', { followers: 900, genres: [house] }),
+          supporter('b', { followers: 900_000, genres: [house, trance, punk] }),
+          supporter('c', { followers: 900, genres: [trance, punk] }),
+          supporter('d', { followers: 900, genres: [house] }),
+        ],
+      },
+      { accounts_daily_cap: 1 },
+      { a: 5, b: 6, x: 1 },
+    );
+    expect(pairsOf(generateQueue(given))).toEqual(['s1<a', 's2<c', 's3<d']);
   });
 
   it('counts reach up to the target only, though a supporter may reach more', () => {
