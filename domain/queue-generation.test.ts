@@ -118,7 +118,7 @@ describe('the two aims', () => {
       { accounts_daily_cap: 1 },
       { a: 5, b: 6, x: 1 },
     );
-    expect(pairsOf(generateQueue(given))).toEqual(['s1<a', 's2<c', 's3<d']);
+    expect(pairsOf(generateQueue(given))).toEqual(['s1<d', 's2<c', 's3<a']);
   });
 
   it('counts reach up to the target only, though a supporter may reach more', () => {
