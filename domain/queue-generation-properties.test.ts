@@ -155,7 +155,7 @@ describe('for any day', () => {
         expect(totals.value).toBeCloseTo(valueOfPairs(pairsIn(draft.assignments, given), given), 1);
         expect(totals.value_bound).toBeGreaterThanOrEqual(totals.value);
       }),
-      { numRuns: 400 },
+      { numRuns: 200 },
     );
   });
 
@@ -182,7 +182,7 @@ describe('for any day', () => {
           }
         }
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 
@@ -213,7 +213,7 @@ describe('for any day', () => {
         expect(JSON.stringify(again)).toBe(first);
         expect(JSON.stringify(given)).toBe(before);
       }),
-      { numRuns: 150 },
+      { numRuns: 80 },
     );
   });
 });
