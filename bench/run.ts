@@ -1,13 +1,15 @@
 /** `npm run bench [-- NAME…] [--size FRACTION]`: runs benchmarks, prints ratios first, writes bench/results/NAME.json. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { grant } from './grant.js';
+import { ledger } from './ledger.js';
 import { queue } from './queue.js';
 import { queueScale } from './queue-scale.js';
 import type { Bench } from './result.js';
 import { review } from './review.js';
 import { rlsRead } from './rls-read.js';
 
-const BENCHES: readonly Bench[] = [review, rlsRead, queue, queueScale];
+const BENCHES: readonly Bench[] = [review, ledger, grant, rlsRead, queue, queueScale];
 const RESULTS = new URL('./results/', import.meta.url);
 
 const { positionals, values } = parseArgs({

@@ -151,8 +151,9 @@ async function transact<T>(db: Db, settings: readonly Setting[], fn: (trx: Trx) 
       await sql.raw(`begin${settingsClause(settings)}`).execute(connection);
       const result = await fn(transactionOn(connection));
       // `commit` of a failed transaction answers ROLLBACK without an error. If `fn` swallowed a database error, the
-      // select in front raises it here, so that lost work is never reported as done.
-      await sql.raw('select 1; commit').execute(connection);
+      // statement in front raises it here, so that lost work is never reported as done. It checks early what `commit`
+      // would check, and unlike a select it is neither planned nor answered with rows.
+      await sql.raw('set constraints all immediate; commit').execute(connection);
       return result;
     } catch (error) {
       // On a broken connection the rollback fails too; the server has rolled back by itself, the first error tells more.
@@ -167,11 +168,15 @@ async function transact<T>(db: Db, settings: readonly Setting[], fn: (trx: Trx) 
 
 /** One simple-protocol text, hence one round trip; values are escaped literals because that protocol has no parameters. */
 function settingsClause(settings: readonly Setting[]): string {
-  if (settings.length === 0) return '';
-  const calls = settings.map(([name, value]) => {
+  const literals = settings.map(([name, value]) => {
     if (value.includes('\0')) throw new RangeError(`The setting ${name} must not contain a NUL character.`);
-    return `set_config(${pg.escapeLiteral(name)}, ${pg.escapeLiteral(value)}, true)`;
+    return [name, pg.escapeLiteral(value)] as const;
   });
+  const [only, ...others] = literals;
+  if (only === undefined) return '';
+  // One alone is set without a query that is planned and answered; several cost one such query together.
+  if (others.length === 0) return `; set local ${only[0]} = ${only[1]}`;
+  const calls = literals.map(([name, value]) => `set_config(${pg.escapeLiteral(name)}, ${value}, true)`);
   return `; select ${calls.join(', ')}`;
 }
 

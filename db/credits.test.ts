@@ -4,7 +4,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type CreditFixture, creditFixture } from '../test/support/credits-fixture.js';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.js';
 import { createDatabase, type Db, withOrg } from './client.js';
-import { type CreditRequest, postCredits } from './credits.js';
+import { type CreditRequest, grantPage, postCredits } from './credits.js';
+import { jsonb } from './json.js';
 import { ledgerViolations } from './ledger-invariants.js';
 
 const AT = new Date('2026-03-10T09:00:00Z');
@@ -42,6 +43,57 @@ async function walletOf(memberId: string) {
     .select(['balance', 'held', 'cap', 'version'])
     .where('member_id', '=', memberId)
     .executeTakeFirstOrThrow();
+}
+
+const tierTo = (memberId: string, tier: string, followers: number, accountId: string | null = null) =>
+  withOrg(worker, org.orgId, (trx) =>
+    sql`select * from private.apply_follower_sync(${org.orgId}, ${jsonb([
+      { member_id: memberId, account_id: accountId, followers, size_tier: tier, below_tier_syncs: 0 },
+    ])}, ${AT})`.execute(trx),
+  );
+
+/** A hundred changes that write the member for other reasons than credits: tiers, followers, genres, own columns. */
+async function changesOf(memberId: string): Promise<(() => Promise<unknown>)[]> {
+  const { id: accountId } = await owner
+    .insertInto('soundcloud_member_accounts')
+    .values({ org_id: org.orgId, member_id: memberId, platform: 'soundcloud', handle: 'low-tide' })
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  const genres = await owner
+    .selectFrom('soundcloud_subgenres')
+    .select(['id', 'family_id'])
+    .where('org_id', '=', org.orgId)
+    .execute();
+  return Array.from({ length: 100 }, (_, n) => () => {
+    const genre = genres[n % genres.length];
+    switch (n % 4) {
+      case 0:
+        return tierTo(memberId, n % 8 === 0 ? 'T4' : 'T3', 40_000 + n, accountId);
+      case 1:
+        return owner
+          .updateTable('soundcloud_member_accounts')
+          .set({ follower_count: 50_000 + n })
+          .where('id', '=', accountId)
+          .execute();
+      case 2:
+        return owner
+          .insertInto('soundcloud_member_genres')
+          .values({
+            org_id: org.orgId,
+            member_id: memberId,
+            genre_family_id: genre?.family_id ?? '',
+            subgenre_id: genre?.id ?? '',
+          })
+          .onConflict((conflict) => conflict.doNothing())
+          .execute();
+      default:
+        return owner
+          .updateTable('soundcloud_members')
+          .set({ genre_notes: `note ${n}` })
+          .where('id', '=', memberId)
+          .execute();
+    }
+  });
 }
 
 async function refusal(work: Promise<unknown>): Promise<string> {
@@ -196,18 +248,6 @@ describe('the same request again', () => {
       expect(await refusal(post([{ ...request, ...changed }]))).toBe('idempotency_mismatch');
     }
   });
-
-  it('twenty times at once is one entry', async () => {
-    const member = await org.member('T3', 5);
-    const results = await Promise.all(
-      Array.from({ length: 20 }, () =>
-        post([{ kind: 'manual', member_id: member, amount: -1, reason: 'once', key: 'c' }]),
-      ),
-    );
-    expect(results.flat().filter((result) => !result.replayed)).toHaveLength(1);
-    expect(new Set(results.flat().map((result) => result.entry_id)).size).toBe(1);
-    expect(await walletOf(member)).toMatchObject({ balance: 4 });
-  });
 });
 
 describe('limits', () => {
@@ -281,13 +321,6 @@ describe('limits', () => {
 });
 
 describe('a demotion', () => {
-  const tierTo = (memberId: string, tier: string, followers: number) =>
-    withOrg(worker, org.orgId, (trx) =>
-      sql`select * from private.apply_follower_sync(${org.orgId}, ${JSON.stringify([
-        { member_id: memberId, followers, size_tier: tier, below_tier_syncs: 0 },
-      ])}::jsonb, ${AT})`.execute(trx),
-    );
-
   it('lowers the cap to what is there, and further as credits are spent', async () => {
     const artist = await org.member('T3', 15);
     const [assignment = ''] = await org.assignments(artist, artist, 1);
@@ -328,25 +361,177 @@ describe('a demotion', () => {
   });
 });
 
-describe('many at once', () => {
-  it('200 holds of 1 credit on a wallet of 20: exactly 20', async () => {
-    const artist = await org.member('T3', 20);
-    const supporter = await org.member('T1', 1);
-    const assignments = await org.assignments(artist, supporter, 200);
-    const outcomes = await Promise.allSettled(
-      assignments.map((assignment_id) =>
-        post([{ kind: 'hold', member_id: artist, assignment_id, amount: 1 }]),
-      ),
+describe('the monthly grant', () => {
+  const month = (name: string, limit: number, after: string | null = null) =>
+    withOrg(worker, org.orgId, (trx) =>
+      grantPage(trx, { orgId: org.orgId, month: name, after, limit, at: AT }),
     );
-    const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
-    expect(refused).toHaveLength(180);
-    for (const outcome of refused) {
-      expect(outcome.reason).toMatchObject({ code: 'SPK01', message: 'insufficient_credits' });
-    }
-    expect(await walletOf(artist)).toMatchObject({ balance: 0, held: 20 });
+  /** The month members join in, and those after it. */
+  async function monthsFrom(memberId: string): Promise<string[]> {
+    const { rows } = await sql<{ month: string }>`
+      select to_char((w.last_granted_at at time zone 'UTC') + n * interval '1 month', 'YYYY-MM') as month
+      from soundcloud_repost_credit_wallet w, generate_series(0, 3) n
+      where w.member_id = ${memberId} order by n`.execute(owner);
+    return rows.map((row) => row.month);
+  }
+
+  it('goes by pages in the order of the members, once each', async () => {
+    const members = [
+      await org.member('T1', 1),
+      await org.member('T3', 2),
+      await org.member('T4', 58),
+      await org.member('T2', 6),
+      await org.member('T3', 20),
+    ].sort();
+    const [joined = '', next = '', later = '', last = ''] = await monthsFrom(members[0] ?? '');
+    expect(await month(joined, 10)).toEqual({ granted: 0, credits: 0, forfeited: 0, next: null });
+
+    const pages = [await month(next, 2)];
+    for (let page = pages[0]; page?.next; page = pages.at(-1)) pages.push(await month(next, 2, page.next));
+    expect(pages.map(({ granted, next: cursor }) => [granted, cursor])).toEqual([
+      [2, members[1]],
+      [2, members[3]],
+      [1, null],
+    ]);
+    const total = (count: 'credits' | 'forfeited') => pages.reduce((sum, page) => sum + page[count], 0);
+    // 1 + 2 + 2 of 3 + 0 of 1 + 0 of 2.
+    expect([total('credits'), total('forfeited')]).toEqual([5, 4]);
+    expect(await month(next, 10)).toEqual({ granted: 0, credits: 0, forfeited: 0, next: null });
+
+    // Posted by hand already, it is not posted again; a month is never granted after a later one.
+    await post([{ kind: 'grant', member_id: members[0] ?? '', month: later }]);
+    expect(await month(later, 10)).toMatchObject({ granted: 4 });
+    const newcomer = await org.member('T1', 1);
+    expect(await month(last, 10)).toMatchObject({ granted: 6 });
+    expect(await month(later, 10)).toMatchObject({ granted: 0 });
+    const { rows } = await sql<{ member_id: string; grants: number }>`
+      select member_id, count(*)::int as grants from soundcloud_repost_credit_ledger
+      where org_id = ${org.orgId} and reason = 'monthly_grant' group by 1`.execute(owner);
+    expect(new Map(rows.map((row) => [row.member_id, row.grants]))).toEqual(
+      new Map([...members.map((id) => [id, 4] as const), [newcomer, 2]]),
+    );
   });
 
-  it('holds resolved at the same moment, captured or released, are each resolved once', async () => {
+  it('of the same page at the same moment is one grant each, among other posts', async () => {
+    const members = await Promise.all(Array.from({ length: 12 }, () => org.member('T4', 5)));
+    const [, next = ''] = await monthsFrom(members[0] ?? '');
+    const [runs] = await Promise.all([
+      Promise.all(Array.from({ length: 5 }, () => month(next, 50))),
+      Promise.all(
+        [...members]
+          .reverse()
+          .map((member_id) =>
+            post([{ kind: 'manual', member_id, amount: 1, reason: 'else', key: `${member_id}/page` }]),
+          ),
+      ),
+    ]);
+    expect(runs.reduce((sum, run) => sum + run.granted, 0)).toBe(12);
+    expect(runs.reduce((sum, run) => sum + run.credits, 0)).toBe(36);
+    for (const id of members) expect(await walletOf(id)).toMatchObject({ balance: 9 });
+  });
+
+  it('by list answers for each request, also for those granted before', async () => {
+    const members = await Promise.all(Array.from({ length: 5 }, () => org.member('T3', 19)));
+    const requests = members.map(
+      (member_id): CreditRequest => ({ kind: 'grant', member_id, month: '2026-04' }),
+    );
+    const first = await post(requests.slice(1, 3));
+    const all = await post(requests);
+    expect(all.map((result) => result.member_id)).toEqual(members);
+    expect(all.map((result) => result.replayed)).toEqual([false, true, true, false, false]);
+    expect(all.slice(1, 3)).toEqual(first.map((result) => ({ ...result, replayed: true })));
+    expect(all[0]).toMatchObject({ change_amount: 1, forfeited: 1, balance_after: 20, version: 3 });
+    const noted: CreditRequest = {
+      kind: 'grant',
+      member_id: members[0] ?? '',
+      month: '2026-04',
+      metadata: { by: 'hand' },
+    };
+    expect(await refusal(post([noted]))).toBe('idempotency_mismatch');
+    const stranger: CreditRequest = { kind: 'grant', member_id: org.orgId, month: '2026-05' };
+    expect(
+      await refusal(post([...requests.map((r) => ({ ...r, month: '2026-05' }) as CreditRequest), stranger])),
+    ).toBe('not_found');
+    expect(await walletOf(members[0] ?? '')).toMatchObject({ version: 3 });
+  });
+
+  it('of a month or page that cannot be read is refused', async () => {
+    await expect(month('2026-13', 10)).rejects.toMatchObject({ code: '22023' });
+    await expect(month('2026-04', 0)).rejects.toMatchObject({ code: '22023' });
+  });
+});
+
+describe('many at once', () => {
+  it.each(['by themselves', 'among tier syncs and changes of the member'])(
+    '200 holds of 1 credit on a wallet of 20, %s: exactly 20',
+    async (company) => {
+      const artist = await org.member('T3', 20);
+      const supporter = await org.member('T1', 1);
+      const assignments = await org.assignments(artist, supporter, 200);
+      const holds = assignments.map(
+        (assignment_id) => () => post([{ kind: 'hold', member_id: artist, assignment_id, amount: 1 }]),
+      );
+      const others = company === 'by themselves' ? [] : await changesOf(artist);
+      const outcomes = await Promise.allSettled(
+        // A change after every few holds, so that they are under way at the same time.
+        holds.flatMap((hold, n) => [hold(), others[Math.floor(n / 2)]?.()].slice(0, n % 2 === 0 ? 2 : 1)),
+      );
+      const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
+      expect(refused).toHaveLength(180);
+      for (const outcome of refused) {
+        expect(outcome.reason).toMatchObject({ code: 'SPK01', message: 'insufficient_credits' });
+      }
+      expect(await walletOf(artist)).toMatchObject({ balance: 0, held: 20 });
+    },
+  );
+
+  it('each request five times under one key: one entry, and five times its answer', async () => {
+    const artist = await org.member('T3', 20);
+    const supporter = await org.member('T4', 3);
+    const [held = '', captured = '', released = ''] = await org.assignments(artist, supporter, 3);
+    for (const assignment_id of [captured, released]) {
+      await post([{ kind: 'hold', member_id: artist, assignment_id, amount: 2 }]);
+    }
+    const requests: CreditRequest[] = [
+      { kind: 'hold', member_id: artist, assignment_id: held, amount: 2 },
+      { kind: 'capture', assignment_id: captured },
+      { kind: 'release', assignment_id: released },
+      { kind: 'campaign_earn', member_id: supporter, reference_id: held, amount: 4 },
+      { kind: 'grant', member_id: artist, month: '2026-04' },
+      { kind: 'manual', member_id: supporter, amount: -1, reason: 'once', key: 'five' },
+    ];
+    const earned: CreditRequest = { kind: 'earn', member_id: supporter, assignment_id: captured, amount: 2 };
+    for (const round of [requests, [earned]]) {
+      const answers = await Promise.all(
+        round.map((request) => Promise.all(Array.from({ length: 5 }, () => post([request])))),
+      );
+      for (const five of answers) {
+        const same = five.flat();
+        expect(same).toHaveLength(5);
+        expect(same.filter((answer) => !answer.replayed)).toHaveLength(1);
+        expect(new Set(same.map((answer) => JSON.stringify({ ...answer, replayed: null }))).size).toBe(1);
+      }
+    }
+    expect(await walletOf(artist)).toMatchObject({ held: 2 });
+  });
+
+  it('one key from two wallets: one entry, the others are told', async () => {
+    const members = await Promise.all(Array.from({ length: 8 }, () => org.member('T3', 10)));
+    const [first = '', second = ''] = await org.assignments(members[0] ?? '', members[0] ?? '', 2);
+    const outcomes = await Promise.allSettled(
+      members.map((member_id, n) => {
+        const both = [first, second].map(
+          (assignment_id): CreditRequest => ({ kind: 'hold', member_id, assignment_id, amount: 1 }),
+        );
+        return post(n % 2 === 0 ? both : both.reverse());
+      }),
+    );
+    const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
+    expect(refused).toHaveLength(7);
+    for (const outcome of refused) expect(outcome.reason).toMatchObject({ message: 'idempotency_mismatch' });
+  });
+
+  it('holds resolved many times at the same moment, captured or released, are each resolved once', async () => {
     const artist = await org.member('T3', 20);
     const supporter = await org.member('T3', 2);
     const assignments = await org.assignments(artist, supporter, 10);
@@ -357,10 +542,21 @@ describe('many at once', () => {
     );
     const outcomes = await Promise.allSettled(
       assignments.flatMap((assignment_id) =>
-        (['capture', 'release'] as const).map((kind) => post([{ kind, assignment_id }])),
+        Array.from({ length: 8 }, (_, n) =>
+          post([{ kind: n % 2 === 0 ? 'capture' : 'release', assignment_id }]),
+        ),
       ),
     );
-    expect(outcomes.filter((outcome) => outcome.status === 'fulfilled')).toHaveLength(10);
+    const answers = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? outcome.value : []));
+    // The four that asked for what was done agree; the four that asked for the contrary are refused.
+    expect(answers).toHaveLength(40);
+    expect(answers.filter((answer) => !answer.replayed)).toHaveLength(10);
+    expect(new Set(answers.map((answer) => answer.entry_id)).size).toBe(10);
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected') {
+        expect(outcome.reason).toMatchObject({ code: 'SPK01', message: 'idempotency_mismatch' });
+      }
+    }
     expect(await walletOf(artist)).toMatchObject({ held: 0 });
   });
 
@@ -443,6 +639,7 @@ describe('the ledger', () => {
         expect(rules).toEqual([
           ['balance_is_sum_of_entries', member],
           ['held_is_sum_of_open_holds', member],
+          ['mirrors_agree', member],
           ['versions_gap_free', member],
         ]);
         throw new Error('undo');

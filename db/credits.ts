@@ -65,7 +65,42 @@ export async function postCredits(
 ): Promise<CreditResult[]> {
   const { rows } = await sql<CreditResult>`
     select key, entry_id, member_id, version, change_amount, balance_after, forfeited, replayed, refused
-    from private.post_credits(${orgId}, ${jsonb(requests)}, ${options.at}, ${options.partial ?? false})
-    order by ordinal`.execute(trx);
+    from private.post_credits(${orgId}, ${jsonb(requests)}, ${options.at}, ${options.partial ?? false})`.execute(
+    trx,
+  );
   return rows;
+}
+
+/** What one page of the monthly run did. */
+export interface GrantPage {
+  /** Members who got their grant of the month, be it of 0 credits because their wallet is full. */
+  granted: number;
+  /** Credits that went into wallets. */
+  credits: number;
+  /** Credits that did not fit below the caps. */
+  forfeited: number;
+  /** `after` of the next page; null when this was the last one. */
+  next: string | null;
+}
+
+/**
+ * Grants a month (`YYYY-MM`) to the next members, in the order of their ids, who joined in or before it and have no
+ * grant of it or a later month yet. One round trip; the same page again grants nobody twice.
+ * @param page.after where the page before ended; null for the first
+ * @param page.limit members of a page, at least 1
+ * @param page.at business time of the grants
+ * @throws database error SPK01 wrong_org; 22023 when month or limit cannot be read.
+ */
+export async function grantPage(
+  trx: Trx,
+  page: { orgId: string; month: string; after: string | null; limit: number; at: Date },
+): Promise<GrantPage> {
+  const { rows } = await sql<GrantPage>`
+    select granted, credited as credits, forfeited, next
+    from private.grant_month_page(${page.orgId}, ${page.month}, ${page.after}, ${page.limit}, ${page.at})`.execute(
+    trx,
+  );
+  const [done] = rows;
+  if (done === undefined) throw new Error('private.grant_month_page returned no row.');
+  return done;
 }
