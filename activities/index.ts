@@ -4,12 +4,15 @@ import type { EmailPort } from '../providers/email/port.js';
 import type { InfluencePlannerPort } from '../providers/influence-planner/port.js';
 import type { SlackPort } from '../providers/slack/port.js';
 import type { SoundCloudPort } from '../providers/soundcloud/port.js';
+import { createAttributionActivities } from './attribution.js';
+import { createAttributionCaptureActivities } from './attribution-capture.js';
 import { createEmailActivities } from './email.js';
 import { createQueueActivities } from './queue.js';
 import { createReconcilerActivities, type LifecycleStarter } from './reconciler.js';
 import { createScheduledStartActivities } from './scheduled-start.js';
 import { createSlackActivities } from './slack.js';
 import { createSoundCloudActivities } from './soundcloud.js';
+import { createSubmissionSupportActivities } from './submission-support.js';
 import { createSubmissionActivities } from './submissions.js';
 
 export interface ActivityDependencies {
@@ -29,11 +32,16 @@ export function createActivities(dependencies: ActivityDependencies) {
     database: {
       ...createSubmissionActivities(dependencies),
       ...createQueueActivities(dependencies),
+      ...createSubmissionSupportActivities(dependencies),
+      ...createAttributionActivities(dependencies),
       ...createReconcilerActivities(dependencies),
       ...createScheduledStartActivities(dependencies),
       abandonMail: createEmailActivities(dependencies).abandonMail,
     },
-    soundcloud: createSoundCloudActivities(dependencies),
+    soundcloud: {
+      ...createSoundCloudActivities(dependencies),
+      ...createAttributionCaptureActivities(dependencies),
+    },
     email: { deliverMail: createEmailActivities(dependencies).deliverMail },
     webhooks: createSlackActivities(dependencies),
     influencePlanner: {},

@@ -65,7 +65,9 @@ export function createReconcilerActivities({ db, starter }: { db: Db; starter: L
   async function openRows(): Promise<ReconciledRow[]> {
     const { rows } = await sql<ReconciledRow>`
       select org_id as "orgId", entity_type as "entityType", entity_id as "entityId", entity_key as "entityKey"
-      from private.reconcile_candidates()`.execute(db);
+      from (select * from private.reconcile_candidates() union all select * from private.open_attributions()) as open`.execute(
+      db,
+    );
     return rows;
   }
 

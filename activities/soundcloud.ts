@@ -33,7 +33,7 @@ export type AskedTooSoon = { outcome: 'later'; notBefore: number };
 export function createSoundCloudActivities({ db, soundcloud }: { db: Db; soundcloud: SoundCloudPort }) {
   return {
     /**
-     * What SoundCloud says of a submission's track; short links are followed first.
+     * What SoundCloud says of a submission's track, by its live link where there is one; short links are followed first.
      * @throws ApplicationFailure `provider_unavailable` when SoundCloud does not answer.
      */
     async describeTrack(input: {
@@ -46,7 +46,9 @@ export function createSoundCloudActivities({ db, soundcloud }: { db: Db; soundcl
       if (submission === undefined) throw notFound(`Submission ${input.submissionId} does not exist.`);
       if (!soundcloud.configured) return { outcome: 'not_configured' };
       try {
-        return await withLifesign(() => describe(soundcloud, submission.track_url, cancellationSignal()));
+        return await withLifesign(() =>
+          describe(soundcloud, submission.live_link_url ?? submission.track_url, cancellationSignal()),
+        );
       } catch (error) {
         if (error instanceof RequestNotYetAllowed) return { outcome: 'later', notBefore: error.notBefore };
         if (!(error instanceof ProviderError)) throw error;

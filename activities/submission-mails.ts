@@ -9,7 +9,9 @@ export type SubmissionMailTemplate =
   | 'submission_confirmation'
   | 'submission_approved'
   | 'submission_rejected'
-  | 'request_live_link';
+  | 'request_live_link'
+  | 'support_confirmation'
+  | 'submission_unsupported';
 
 export interface SubmissionMail {
   orgId: string;

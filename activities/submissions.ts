@@ -9,19 +9,20 @@ import { pendingMails } from '../db/email.js';
 import { emitEvent } from '../db/events.js';
 import { familyExists, subgenrePatterns } from '../db/genres.js';
 import { type Audience, notify } from '../db/notifications.js';
-import { insertSubmissionProposal } from '../db/proposals.js';
+import { insertSubmissionProposal, newestProposalExpiry, pruneProposals } from '../db/proposals.js';
 import { loadSettings } from '../db/settings.js';
 import { appliedSteps, refuseStep, takeStep } from '../db/steps.js';
+import { answerSubmissionTasks } from '../db/submission-support.js';
 import {
   closeSubmission,
   isOpsUser,
-  loadSubmission,
   olderDuplicate,
   patchSubmission,
   recordTrackFacts,
   returnSubmissionSlot,
   type SubmissionRow,
 } from '../db/submissions.js';
+import { planTargets } from '../db/target-plan.js';
 import { clearWait, loadWait, saveWait } from '../db/waits.js';
 import { type BusinessClock, HOUR_MS, toBusiness } from '../domain/calendar.js';
 import { classify } from '../domain/genre.js';
@@ -37,18 +38,12 @@ import {
 import { type ReviewFacts, resumeReview } from '../domain/submission-review-resume.js';
 import { reviewWait } from '../domain/submission-review-wait.js';
 import type { Wait } from '../domain/waiting.js';
-import { notFound } from './failures.js';
 import { withLifesign } from './lifesign.js';
 import type { TrackDescription, TrackFacts } from './soundcloud.js';
 import { queueSubmissionMail } from './submission-mails.js';
+import { lockSubmission, type Refused, type ReviewTarget, waitKey } from './submission-rows.js';
+import { refusalBySupport } from './submission-support.js';
 import { taker } from './taker.js';
-import { buildForSubmission } from './targeting.js';
-
-export interface ReviewTarget {
-  orgId: string;
-  submissionId: string;
-  workflowId: string;
-}
 
 export type ReviewOpening =
   | { closed: true; status: SubmissionStatus }
@@ -64,8 +59,6 @@ export type ReviewOpening =
       /** Mails of this review that are written but not handed over. */
       mails: string[];
     };
-
-type Refused = { applied: false; code: SubmissionRefusalCode; reason: string };
 
 /** As it is kept with the step. */
 type RecordedTransition = { applied: true; mails: string[] } | Refused;
@@ -91,8 +84,12 @@ export function createSubmissionActivities({ db }: { db: Db }) {
         const settings = await loadSettings(trx, orgId);
         const now = toBusiness(clock, input.realNow);
         const wait = await loadWait(trx, orgId, workflowId);
-        const steps = wait === null ? [] : await appliedSteps(trx, orgId, workflowId);
-        const state = resumeReview(factsOf(submission), reviewPolicy(settings), wait, steps);
+        // An approved one that waits for nothing any more has ended; its steps say so.
+        const begun = wait !== null || submission.status === 'approved';
+        const steps = begun ? await appliedSteps(trx, orgId, workflowId) : [];
+        const proposalExpiresAt = await newestProposalExpiry(trx, orgId, submissionId);
+        const facts = { ...factsOf(submission), proposalExpiresAt };
+        const state = resumeReview(facts, reviewPolicy(settings), wait, steps);
         const step = { orgId, stepId: `open:${workflowId}`, workflowId, taker: taker(), name: 'open' };
         await takeStep(trx, step, async () => {
           await queueSubmissionMail(trx, {
@@ -184,7 +181,8 @@ export function createSubmissionActivities({ db }: { db: Db }) {
           name: input.step,
           payload: command,
         };
-        const refusal = command === null ? null : await refusalByFacts(trx, orgId, command);
+        const refusal =
+          command === null ? null : await refusalByFacts(trx, orgId, input.submissionId, command);
         const { result, repeated } =
           refusal === null
             ? await takeStep(trx, step, () => recordChange(trx, input))
@@ -225,8 +223,9 @@ export function createSubmissionActivities({ db }: { db: Db }) {
         const { result } = await takeStep(trx, step, async () => {
           const submission = await lockSubmission(trx, orgId, submissionId);
           const settings = await loadSettings(trx, orgId);
-          const built = await buildForSubmission(trx, { orgId, submission, settings, now });
+          const built = await planTargets(trx, { orgId, submission, settings, now });
           const expiresAt = now + settings.pacing.proposal_hours * HOUR_MS;
+          await pruneProposals(trx, { orgId, parentType: 'submission', parentId: submissionId, now });
           const proposalId = await insertSubmissionProposal(trx, {
             orgId,
             submissionId,
@@ -257,7 +256,15 @@ export function createSubmissionActivities({ db }: { db: Db }) {
     /** The review's last transaction: the row is terminal, nothing waits any more. */
     async closeReview(input: ReviewTarget & { now: number }): Promise<void> {
       await withOrg(db, input.orgId, async (trx) => {
-        await closeSubmission(trx, input.orgId, input.submissionId, input.now);
+        const { orgId, submissionId, now } = input;
+        await closeSubmission(trx, orgId, submissionId, now);
+        await pruneProposals(trx, {
+          orgId,
+          parentType: 'submission',
+          parentId: submissionId,
+          now,
+          all: true,
+        });
         await clearWait(trx, input.orgId, input.workflowId);
       });
     },
@@ -279,6 +286,18 @@ async function recordChange(trx: Trx, input: ReviewTarget & TransitionRecord): P
   const submission = await lockSubmission(trx, orgId, submissionId);
   await patchSubmission(trx, orgId, submissionId, change.row);
   if (change.returnsSlot) await returnSubmissionSlot(trx, orgId, submissionId, now);
+  if (change.answersTask !== null) {
+    const { command } = input;
+    const reason = command !== null && 'reason' in command ? command.reason : undefined;
+    await answerSubmissionTasks(trx, {
+      orgId,
+      submissionId,
+      by: command?.by ?? null,
+      outcome: change.answersTask,
+      ...(reason !== undefined && { reason }),
+      at: now,
+    });
+  }
   if (change.event !== null) {
     await emitEvent(trx, {
       orgId,
@@ -319,6 +338,9 @@ async function queueTransitionMail(
   if (template === 'submission_rejected') {
     return queueSubmissionMail(trx, { ...mail, facts: { reason: change.row.reject_reason ?? '' } });
   }
+  if (template === 'submission_unsupported' || template === 'support_confirmation') {
+    return queueSubmissionMail(trx, { ...mail, facts: endingFacts(change, submission) });
+  }
   // Each reminder is a mail of its own; the step tells them apart.
   const closesAt = input.wait?.dueAt ?? input.now;
   return queueSubmissionMail(trx, {
@@ -328,8 +350,26 @@ async function queueTransitionMail(
   });
 }
 
-/** Rules that need rows: the family exists, the owner is ops. */
-async function refusalByFacts(trx: Trx, orgId: string, command: SubmissionCommand): Promise<Refused | null> {
+/** What the mail at the end of the support says: what its event says. */
+function endingFacts(
+  change: TransitionRecord['change'],
+  submission: SubmissionRow,
+): Record<string, string | number> {
+  const facts = Object.entries(change.event?.data ?? {}).filter(([, value]) => value !== null);
+  const support_url = submission.live_link_url ?? submission.track_url;
+  return { support_url, ...Object.fromEntries(facts) } as Record<string, string | number>;
+}
+
+/** Rules that need rows: the family exists, the owner is ops, no queue was published meanwhile. */
+async function refusalByFacts(
+  trx: Trx,
+  orgId: string,
+  submissionId: string,
+  command: SubmissionCommand,
+): Promise<Refused | null> {
+  if (command.name === 'withdraw' || command.name === 'closeSupport' || command.name === 'keepWaiting') {
+    return refusalBySupport(trx, orgId, submissionId, command.name);
+  }
   if (command.name === 'decide' && command.action === 'approve' && command.family !== undefined) {
     if (await familyExists(trx, orgId, command.family)) return null;
     const reason = `There is no active genre family "${command.family}". Choose one of the org's families.`;
@@ -349,12 +389,6 @@ async function refusalByFacts(trx: Trx, orgId: string, command: SubmissionComman
   return null;
 }
 
-async function lockSubmission(trx: Trx, orgId: string, submissionId: string): Promise<SubmissionRow> {
-  const submission = await loadSubmission(trx, orgId, submissionId, { lock: true });
-  if (submission === undefined) throw notFound(`Submission ${submissionId} does not exist in org ${orgId}.`);
-  return submission;
-}
-
 function reviewPolicy(settings: OrgSettings): ReviewPolicy {
   return {
     decisionSlaHours: settings.decision_sla_hours,
@@ -366,7 +400,7 @@ function reviewPolicy(settings: OrgSettings): ReviewPolicy {
   };
 }
 
-function factsOf(submission: SubmissionRow): ReviewFacts {
+function factsOf(submission: SubmissionRow): Omit<ReviewFacts, 'proposalExpiresAt'> {
   return {
     status: submission.status,
     submittedAt: submission.submitted_at.getTime(),
@@ -423,13 +457,4 @@ function labelOf(submission: SubmissionRow): string {
   const { artist_name: artist, track_name: title, track_url: url } = submission;
   const label = artist && title ? `${artist} – ${title}` : (title ?? addressOf(url));
   return label.slice(0, 200);
-}
-
-function waitKey(target: ReviewTarget) {
-  return {
-    orgId: target.orgId,
-    workflowId: target.workflowId,
-    entityType: 'submission',
-    entityId: target.submissionId,
-  };
 }

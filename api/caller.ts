@@ -37,6 +37,7 @@ export const KEY_SCOPES = [
   'submissions:write',
   'proposals:read',
   'queues:read',
+  'snapshots:read',
 ] as const;
 export type KeyScope = (typeof KEY_SCOPES)[number];
 

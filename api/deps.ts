@@ -7,6 +7,7 @@ import type { BusinessNow } from './clock.js';
 import type { RateLimits } from './middleware/rate-limit.js';
 import type { NotificationFeed } from './notification-feed.js';
 import type { SignIn } from './sign-in.js';
+import type { SoundCloudAccess } from './soundcloud.js';
 
 export interface AppDeps {
   /** Connected as `spark_api`. */
@@ -14,6 +15,8 @@ export interface AppDeps {
   /** Connects lazily: the API starts and creates things while Temporal is away. */
   temporal: Client;
   signIn: SignIn;
+  /** For previews. */
+  soundcloud: SoundCloudAccess;
   log: Logger;
   businessNow: BusinessNow;
   /** Task queue of the workflows. */

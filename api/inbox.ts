@@ -1,6 +1,7 @@
 /** The ops inbox: everything that waits for somebody, by time to breach. */
 import { z } from 'zod';
 import { type InboxRow, listInbox } from '../db/inbox.js';
+import { withPaths } from './command-paths.js';
 import { pageOf, pageQuery, readCursor, toPage } from './pagination.js';
 import { defineRoute } from './route.js';
 import { flag, iso, isoOrNull, timestamp } from './schemas.js';
@@ -10,7 +11,7 @@ export const waitFields = {
   stage: z.string(),
   waiting_on: z.string().describe('ops, member, provider, queue, supporter, client or time.'),
   who_can_act: z.string(),
-  how_to_act: z.string(),
+  how_to_act: z.string().describe('Names the workflow’s command, and the address that gives it over HTTP.'),
   since: timestamp.describe('Business time.'),
   due_at: timestamp.nullable().describe('Business time; null while nothing is due.'),
   paused: z.boolean(),
@@ -38,6 +39,8 @@ const WITHOUT_WORKFLOW: ReadonlySet<string> = new Set(['credit_change']);
 
 type WaitColumns = Pick<
   InboxRow,
+  | 'entity_type'
+  | 'entity_id'
   | 'stage'
   | 'waiting_on'
   | 'who_can_act'
@@ -50,7 +53,8 @@ type WaitColumns = Pick<
 >;
 
 export function waitJson(row: WaitColumns): z.infer<typeof waitSchema> {
-  const { stage, waiting_on, who_can_act, how_to_act, paused, remaining_ms, breached } = row;
+  const { stage, waiting_on, who_can_act, paused, remaining_ms, breached } = row;
+  const how_to_act = withPaths(row.entity_type, row.entity_id, row.how_to_act);
   const times = { since: iso(row.since), due_at: isoOrNull(row.due_at) };
   return { stage, waiting_on, who_can_act, how_to_act, ...times, paused, remaining_ms, breached };
 }

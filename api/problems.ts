@@ -109,6 +109,16 @@ const stateProblems = {
     'The credit change is decided already',
     'GET it to see how; ask for a new one to correct it.',
   ],
+  snapshot_measured: [
+    409,
+    'The numbers of that day were measured',
+    'Measured numbers are never replaced by hand. GET the attribution to see them.',
+  ],
+  no_attribution: [
+    422,
+    'The numbers of this track are not tracked',
+    'They are from the moment a queue with it is published; check parent_type and parent_id.',
+  ],
   idempotency_mismatch: [
     422,
     'This Idempotency-Key belongs to another request',
@@ -174,6 +184,9 @@ const commandTitles: Record<SubmissionRefusalCode, readonly [string, string]> = 
   waiting_for_live_link: ['The member owes a live link', 'Wait for the link, provide it, or reject.'],
   not_waiting_for_live_link: ['No live link was asked for', 'Nothing needs to be done.'],
   queue_published: ['The track is in a published queue', 'It can no longer be withdrawn.'],
+  not_approved: ['The submission waits for no queue', 'Decide it first; GET it to see what it waits for.'],
+  not_asked: ['Nobody asked', 'It goes on waiting by itself.'],
+  assignments_open: ['Assignments are open', 'Close the support when they are settled.'],
   reason_too_short: [
     'The reason is too short',
     'A rejection needs at least 10 words, a manual credit change at least 3; the member reads them.',

@@ -133,7 +133,7 @@ export async function queueDetail(
   const person = scope.ops && scope.caller.kind === 'person';
   const draft = person ? await loadDraft(trx, orgId, queue.id, queue.revision) : undefined;
   const generated = person ? await loadGeneratedDraft(trx, orgId, queue.id, queue.revision) : undefined;
-  const wait = person ? await waitOfEntity(trx, orgId, queue.id) : undefined;
+  const wait = person ? await waitOfEntity(trx, orgId, 'queue', queue.id) : undefined;
   const reasons = new Map(draft?.assignments.map((assignment) => [assignment.id, assignment]));
   const used = new Set(rows.map((row) => row.supporter_id));
   return {

@@ -1,5 +1,6 @@
 /** Every route of /v1. */
 import { accountRoutes } from './accounts.js';
+import { attributionRoutes } from './attribution.js';
 import { avoidListRoutes } from './avoid-list.js';
 import { commandRoutes } from './commands.js';
 import { creditChangeRoutes } from './credit-changes.js';
@@ -11,6 +12,7 @@ import { memberGenreRoutes } from './member-genres.js';
 import { memberRoutes } from './members.js';
 import { notificationRoutes } from './notifications.js';
 import { orgRoutes } from './orgs.js';
+import { previewRoutes } from './preview.js';
 import { proposalRoutes } from './proposals.js';
 import { queueCommandRoutes } from './queue-commands.js';
 import { queueRoutes } from './queues.js';
@@ -22,8 +24,10 @@ import { walletRoutes } from './wallets.js';
 
 /** In the order of the documentation; a fixed path stands before one with a parameter in its place. */
 export const routes: readonly Route[] = [
+  ...previewRoutes,
   ...submissionRoutes,
   ...submissionCommandRoutes,
+  ...attributionRoutes,
   ...commandRoutes,
   ...inboxRoutes,
   ...proposalRoutes,

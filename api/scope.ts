@@ -108,9 +108,24 @@ async function openKeyScope<T>(
 export async function asLogin<T>(scope: Scope, work: (trx: Trx) => Promise<T>): Promise<T> {
   await leaveCallerRole(scope.trx);
   const result = await work(scope.trx);
+  await returnToCaller(scope);
+  return result;
+}
+
+/**
+ * Runs `work` with the reach of the target builder: it reads the whole org, whoever asks. For answers in sums only; the
+ * caller must have been let in to what they are about.
+ */
+export async function asPlanner<T>(scope: Scope, work: (trx: Trx) => Promise<T>): Promise<T> {
+  await sql`select set_config('role', 'spark_planner', true)`.execute(scope.trx);
+  const result = await work(scope.trx);
+  await returnToCaller(scope);
+  return result;
+}
+
+async function returnToCaller(scope: Scope): Promise<void> {
   const role = scope.caller.kind === 'person' ? 'authenticated' : 'spark_integrator';
   await sql`select set_config('role', ${role}, true)`.execute(scope.trx);
-  return result;
 }
 
 /** What idempotency keys of this scope are filed under. */

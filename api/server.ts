@@ -15,6 +15,7 @@ import { createBusinessNow } from './clock.js';
 import { DEFAULT_RATE_LIMITS, type RateLimits } from './middleware/rate-limit.js';
 import { listenForNotifications } from './notification-feed.js';
 import { createSignIn } from './sign-in.js';
+import { createSoundCloudAccess } from './soundcloud.js';
 import { LONGEST_RETRY_DELAY_MS, shortRetries } from './temporal-retries.js';
 
 const POOL_SIZE = 20;
@@ -59,6 +60,7 @@ export async function startApi(config: Config, log: Logger, options: ApiOptions 
     database,
     temporal: client,
     signIn: createSignIn({ secret: config.JWT_SECRET, jwksUrl: config.JWKS_URL }),
+    soundcloud: createSoundCloudAccess(config, database),
     log,
     businessNow: createBusinessNow(),
     taskQueue: config.SPARK_TASK_QUEUE,

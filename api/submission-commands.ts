@@ -150,4 +150,35 @@ const provideLiveLink = defineCommand({
   payload: ({ url }) => ({ url }),
 });
 
-export const submissionCommandRoutes = [decide, assignOwner, withdraw, provideLiveLink];
+const keepWaiting = defineCommand({
+  verb: 'keep-waiting',
+  name: 'keepWaiting',
+  access: 'ops',
+  scope: null,
+  summary: 'Let it wait on for a queue',
+  description: 'The answer to the task that asks after many shifts whether to go on.',
+  refusals: ['not_approved', 'not_asked'],
+  payload: () => ({}),
+});
+
+const closeSupport = defineCommand({
+  verb: 'close-support',
+  name: 'closeSupport',
+  access: 'ops',
+  scope: null,
+  summary: 'Give up the search for supporters',
+  description:
+    'With reposts that stayed up the submission ends as supported, without any as unsupported: the slot of the month is free again and the member reads the reason.',
+  body: z.strictObject({ reason: prose(4_000) }),
+  refusals: ['not_approved', 'assignments_open', 'reason_required'],
+  payload: ({ reason }) => ({ reason }),
+});
+
+export const submissionCommandRoutes = [
+  decide,
+  assignOwner,
+  withdraw,
+  provideLiveLink,
+  keepWaiting,
+  closeSupport,
+];

@@ -56,7 +56,9 @@ export const submissionSchema = z.object(fields).meta({ id: 'Submission' });
 export const submissionDetailSchema = z
   .object({
     ...fields,
-    wait: waitSchema.nullable().describe('What the review waits for. Ops only.'),
+    wait: waitSchema
+      .nullable()
+      .describe('What the review waits for. Members see it while it waits for them, API keys never.'),
     workflow: workflowLinkSchema.nullable().describe('Its review; null for imported history.'),
   })
   .meta({ id: 'SubmissionDetail' });
@@ -116,7 +118,8 @@ export async function submissionDetail(
   const row = await findSubmission(scope.trx, scope.orgId, id);
   if (row === undefined) throw new Problem('not_found');
   // API keys have no rights on waits.
-  const wait = scope.caller.kind === 'person' ? await waitOfEntity(scope.trx, scope.orgId, id) : undefined;
+  const wait =
+    scope.caller.kind === 'person' ? await waitOfEntity(scope.trx, scope.orgId, 'submission', id) : undefined;
   return {
     ...submissionJson(row, scope),
     wait: wait === undefined ? null : waitJson(wait),

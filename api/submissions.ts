@@ -1,6 +1,5 @@
 /** Submissions: handed in by members, decided by ops, each with a durable review behind it. */
 import { z } from 'zod';
-import { listMembers, MEMBER_ORDERS } from '../db/members.js';
 import { insertSubmission, listSubmissions, SUBMISSION_ORDERS } from '../db/submission-lists.js';
 import { parseTrackUrl } from '../domain/track-url.js';
 import { audit } from './audit.js';
@@ -10,6 +9,7 @@ import { Problem } from './problems.js';
 import { defineRoute } from './route.js';
 import { calendarDate, flag, id, idParam, label } from './schemas.js';
 import type { Scope } from './scope.js';
+import { chooseMember, unknownMember } from './submission-member.js';
 import {
   submissionDetail,
   submissionDetailSchema,
@@ -17,6 +17,7 @@ import {
   submissionSchema,
   submissionStatus,
 } from './submission-shape.js';
+import { TRACK_URL_PROBLEMS } from './track-url-problems.js';
 
 const SORTS = Object.keys(SUBMISSION_ORDERS) as [keyof typeof SUBMISSION_ORDERS];
 const read = { access: 'anyone', scope: 'submissions:read', tag: 'submissions' } as const;
@@ -111,13 +112,7 @@ const createRoute = defineRoute({
     },
   },
   problems: [
-    'track_url_missing',
-    'track_url_placeholder',
-    'track_url_other_host',
-    'track_url_profile',
-    'track_url_not_a_track',
-    'track_url_malformed',
-    'track_url_too_long',
+    ...TRACK_URL_PROBLEMS,
     'no_member',
     'no_credits',
     'monthly_limit_reached',
@@ -152,31 +147,6 @@ async function insert(scope: Scope, row: Parameters<typeof insertSubmission>[1])
     // A 404 would speak of the resource that is asked for; here it is a name inside the request.
     throw toProblem(error).code === 'not_found' ? unknownMember(error) : error;
   });
-}
-
-function unknownMember(cause?: unknown): Problem {
-  const detail = 'There is no member with that member_id that you may submit for.';
-  return new Problem('unknown_reference', { detail, cause });
-}
-
-/** The member to submit for: the one named, or the one the caller is. */
-async function chooseMember(scope: Scope, named: string | undefined): Promise<string> {
-  if (named === undefined && scope.ops) {
-    throw new Problem('no_member', { detail: 'Name with `member_id` the member who submits.' });
-  }
-  // A key that submits need not be allowed to read members; the database refuses a member of nowhere.
-  if (named !== undefined && scope.caller.kind === 'key') return named;
-  // Row-level security shows ops everybody and a member only the own row.
-  const page = { order: MEMBER_ORDERS['-created_at'], after: undefined, limit: 2 };
-  const visible = await listMembers(scope.trx, scope.orgId, { id: named }, page);
-  const [member, ...others] = visible;
-  if (member === undefined) {
-    throw named === undefined ? new Problem('no_member') : unknownMember();
-  }
-  if (others.length > 0) {
-    throw new Problem('no_member', { detail: 'You are several members: name one with `member_id`.' });
-  }
-  return member.id;
 }
 
 export const submissionRoutes = [listRoute, createRoute, getRoute];

@@ -145,7 +145,7 @@ async function prepare(db: Db, api: Db, submissions: number): Promise<Read[]> {
     };
   const one = async (trx: Trx): Promise<string> => {
     const row = await findSubmission(trx, org.orgId, id);
-    const wait = await waitOfEntity(trx, org.orgId, id);
+    const wait = await waitOfEntity(trx, org.orgId, 'submission', id);
     return `${row?.id} ${wait?.workflow_id}`;
   };
   return [

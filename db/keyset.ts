@@ -11,6 +11,8 @@ export interface KeysetOrder {
   id: string;
   type: 'timestamptz' | 'date' | 'text' | 'integer';
   direction: 'asc' | 'desc';
+  /** The column may be null; left out, it never is, and the order is one that an index on (column, id) has. */
+  nullable?: boolean;
 }
 
 /** Where a page starts: the sort value as text (null where the column is) and id of the last row before it. */
@@ -26,8 +28,8 @@ export function sortKey(order: KeysetOrder): RawBuilder<string | null> {
 
 /** Null values come last in both directions. */
 export function keysetOrderBy(order: KeysetOrder): RawBuilder<unknown> {
-  const direction = sql.raw(order.direction);
-  return sql`${sql.ref(order.column)} ${direction} nulls last, ${sql.ref(order.id)} ${direction}`;
+  const direction = sql.raw(order.nullable ? `${order.direction} nulls last` : order.direction);
+  return sql`${sql.ref(order.column)} ${direction}, ${sql.ref(order.id)} ${sql.raw(order.direction)}`;
 }
 
 /** Rows behind the key in this order. */
@@ -37,5 +39,7 @@ export function behind(order: KeysetOrder, key: Keyset): RawBuilder<SqlBool> {
   const beyond = sql.raw(order.direction === 'asc' ? '>' : '<');
   if (key.value === null) return sql<SqlBool>`(${column} is null and ${id} ${beyond} ${key.id}::uuid)`;
   const value = sql`${key.value}::${sql.raw(order.type)}`;
-  return sql<SqlBool>`(${column} ${beyond} ${value} or (${column} = ${value} and ${id} ${beyond} ${key.id}::uuid) or ${column} is null)`;
+  // One comparison of rows is an index condition; an OR is not.
+  const after = sql<SqlBool>`(${column}, ${id}) ${beyond} (${value}, ${key.id}::uuid)`;
+  return order.nullable ? sql<SqlBool>`(${after} or ${column} is null)` : after;
 }

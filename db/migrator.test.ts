@@ -320,7 +320,7 @@ async function supabaseProject(database: TestDatabase) {
   await query(
     database.adminUrl,
     `create role ${owner} login createrole createdb bypassrls password 'for this test only';
-     grant anon, authenticated, service_role, spark_api, spark_worker, spark_integrator to ${owner} with admin option;
+     grant anon, authenticated, service_role, spark_api, spark_worker, spark_integrator, spark_planner to ${owner} with admin option;
      alter database ${database.name} owner to ${owner};
      grant all on schema public to ${owner} with grant option;
      create schema auth;

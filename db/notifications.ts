@@ -21,9 +21,9 @@ export interface NewNotification {
   dedupeKey?: string;
 }
 
-/** Writes one row for each user of the audience, in one statement. */
-export async function notify(trx: Trx, notification: NewNotification): Promise<void> {
-  await trx
+/** Writes one row for each user of the audience, in one statement. @returns how many: 0 when all were told before. */
+export async function notify(trx: Trx, notification: NewNotification): Promise<number> {
+  const result = await trx
     .insertInto('soundcloud_notifications')
     .columns(['org_id', 'user_id', 'title', 'message', 'type', 'action_url', 'metadata', 'dedupe_key'])
     .expression(
@@ -43,7 +43,8 @@ export async function notify(trx: Trx, notification: NewNotification): Promise<v
         ]),
     )
     .onConflict((conflict) => conflict.columns(['org_id', 'dedupe_key']).doNothing())
-    .execute();
+    .executeTakeFirst();
+  return Number(result.numInsertedOrUpdatedRows ?? 0n);
 }
 
 function recipients(orgId: string, audience: Audience) {

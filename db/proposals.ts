@@ -1,4 +1,5 @@
 /** Target proposals: stored whole, so that every choice and exclusion can be explained later. */
+import { sql } from 'kysely';
 import type { Proposal } from '../domain/targeting-types.js';
 import type { Trx } from './client.js';
 import { jsonb } from './json.js';
@@ -53,4 +54,46 @@ export async function insertSubmissionProposal(
     .where('id', '=', input.submissionId)
     .execute();
   return row.id;
+}
+
+/** When the newest proposal of a submission lapses, business ms; null without one. */
+export async function newestProposalExpiry(
+  trx: Trx,
+  orgId: string,
+  submissionId: string,
+): Promise<number | null> {
+  const row = await trx
+    .selectFrom('soundcloud_target_proposals')
+    .select('expires_at')
+    .where('org_id', '=', orgId)
+    .where('parent_type', '=', 'submission')
+    .where('parent_id', '=', submissionId)
+    .orderBy('created_at', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.expires_at.getTime() ?? null;
+}
+
+/**
+ * Takes out of proposals that expired unused what makes their rows large: one entry for each supporter who was not
+ * proposed. Who was proposed and the counts by reason stay. @param now business ms. @param all also those not expired
+ * yet: nobody will use them any more.
+ */
+export async function pruneProposals(
+  trx: Trx,
+  input: {
+    orgId: string;
+    parentType: 'submission' | 'campaign';
+    parentId: string;
+    now: number;
+    all?: boolean;
+  },
+): Promise<void> {
+  const { orgId, parentType, parentId, now, all = false } = input;
+  await sql`update public.soundcloud_target_proposals
+    set conflicts = '[]',
+      criteria = (criteria - 'not_chosen') || jsonb_build_object('pruned_at', ${new Date(now).toISOString()}::text)
+    where org_id = ${orgId} and parent_type = ${parentType} and parent_id = ${parentId}
+      and accepted_at is null and (${all}::boolean or expires_at <= ${new Date(now)})
+      and not criteria ? 'pruned_at'`.execute(trx);
 }

@@ -94,6 +94,25 @@ export interface SoundcloudApiKeys {
   updated_at: Generated<Timestamp>;
 }
 
+export interface SoundcloudAttributions {
+  baseline_by: Timestamp | null;
+  claimed_by: string | null;
+  claimed_until: Timestamp | null;
+  closed_at: Timestamp | null;
+  created_at: Generated<Timestamp>;
+  first_date: string;
+  gaps: Generated<Json>;
+  id: Generated<string>;
+  last_date: string | null;
+  last_error: string | null;
+  org_id: string;
+  parent_id: string;
+  parent_type: string;
+  start_date: string;
+  track_urn: string | null;
+  updated_at: Generated<Timestamp>;
+}
+
 export interface SoundcloudAttributionSnapshots {
   collected_at: Generated<Timestamp>;
   collection_source: Generated<string>;
@@ -1012,6 +1031,7 @@ export interface DB {
   orgs: Orgs;
   soundcloud_api_keys: SoundcloudApiKeys;
   soundcloud_attribution_snapshots: SoundcloudAttributionSnapshots;
+  soundcloud_attributions: SoundcloudAttributions;
   soundcloud_audit_log: SoundcloudAuditLog;
   soundcloud_automation_health: SoundcloudAutomationHealth;
   soundcloud_automation_logs: SoundcloudAutomationLogs;

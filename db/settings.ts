@@ -13,6 +13,16 @@ export async function loadSettings(db: Queryable, orgId: string): Promise<OrgSet
   return withDefaults(row as unknown as PartialSettings);
 }
 
+/** The org's timezone, for readers of this one setting. */
+export async function timezoneOf(db: Queryable, orgId: string): Promise<string> {
+  const row = await db
+    .selectFrom('soundcloud_settings')
+    .select('timezone')
+    .where('org_id', '=', orgId)
+    .executeTakeFirst();
+  return row?.timezone ?? 'UTC';
+}
+
 /** Where the org's Slack messages go; null when Slack is off. The webhook is a secret. */
 export async function slackSettings(
   db: Queryable,

@@ -16,6 +16,7 @@ const order = (
   id: 'soundcloud_submissions.id',
   type,
   direction,
+  nullable: column === 'support_date',
 });
 
 export const SUBMISSION_ORDERS = {
@@ -86,14 +87,23 @@ export function findSubmission(
     .executeTakeFirst();
 }
 
-/** What an entity's lifecycle waits for; undefined when nothing, or when the caller may not see it. */
-export function waitOfEntity(db: Queryable, orgId: string, entityId: string): Promise<WaitRow | undefined> {
-  return db
-    .selectFrom('soundcloud_waits')
-    .selectAll()
-    .where('org_id', '=', orgId)
-    .where('entity_id', '=', entityId)
-    .executeTakeFirst();
+/** What the lifecycle of an entity waits for; undefined when nothing, or when the caller may not see it. */
+export function waitOfEntity(
+  db: Queryable,
+  orgId: string,
+  entityType: 'submission' | 'queue',
+  entityId: string,
+): Promise<WaitRow | undefined> {
+  return (
+    db
+      .selectFrom('soundcloud_waits')
+      .selectAll()
+      .where('org_id', '=', orgId)
+      // Attribution waits for the same entity, under another type.
+      .where('entity_type', '=', 'submission')
+      .where('entity_id', '=', entityId)
+      .executeTakeFirst()
+  );
 }
 
 /** Writes a new submission; triggers set its state and time, check the quota and put it into the outbox. */
@@ -105,4 +115,25 @@ export function insertSubmission(
   >,
 ): Promise<{ id: string }> {
   return db.insertInto('soundcloud_submissions').values(row).returning('id').executeTakeFirstOrThrow();
+}
+
+/** Reposts of a submission that stayed up and were settled, and the credits they cost. */
+export async function supportedCounts(
+  db: Queryable,
+  orgId: string,
+  id: string,
+): Promise<{ reposts: number; credits: number }> {
+  const row = await db
+    .selectFrom('soundcloud_queue_assignments')
+    .select([
+      sql<number>`count(*)::integer`.as('reposts'),
+      // Frozen at publication, and exactly what is captured for it.
+      sql<number>`coalesce(sum(credits_allocated), 0)::integer`.as('credits'),
+    ])
+    .where('org_id', '=', orgId)
+    .where('submission_id', '=', id)
+    .where('status', '=', 'completed')
+    .where('settled_at', 'is not', null)
+    .executeTakeFirstOrThrow();
+  return row;
 }

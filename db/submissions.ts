@@ -64,7 +64,8 @@ export interface RecordedTrack {
 
 /**
  * Fills in what was learnt of the track. What somebody entered by hand stays; the URL changes only from a short link
- * to what it stands for. @param flag reason for qa_flag, null to leave the status alone.
+ * to what it stands for. After a live link it is the link's track that was read: the submitted address stays.
+ * @param flag reason for qa_flag, null to leave the status alone.
  */
 export async function recordTrackFacts(
   trx: Trx,
@@ -72,14 +73,17 @@ export async function recordTrackFacts(
   facts: { track: RecordedTrack | null; genre: GenreClassification | null; flag: string | null },
 ): Promise<void> {
   const { track, genre, flag } = facts;
+  // A live link may lead to another upload: its genre counts. Until a decision nobody but us has placed the track.
+  const live = submission.live_link_url !== null;
+  const place = submission.family === null || (live && submission.decided_at === null);
   const columns: Updateable<SoundcloudSubmissions> = {
     ...(track !== null && {
-      track_url: track.url,
+      ...(live ? { live_link_url: track.url } : { track_url: track.url }),
       track_urn: track.urn,
       track_name: submission.track_name ?? track.title,
       artist_name: submission.artist_name ?? track.artistName,
     }),
-    ...(genre !== null && submission.family === null && { family: genre.family, subgenres: genre.subgenres }),
+    ...(genre !== null && place && { family: genre.family, subgenres: genre.subgenres }),
     ...(flag !== null && { status: 'qa_flag' as const, qa_flag: true, qa_reason: flag }),
   };
   if (Object.keys(columns).length === 0) return;

@@ -143,11 +143,14 @@ export async function loadCandidates(trx: Trx, question: CandidateQuestion): Pro
   }));
 }
 
+/** A track that is, or might be, submitted. */
+export type SubmittedTrack = Pick<SubmissionRow, 'id' | 'member_id' | 'track_url' | 'family' | 'subgenres'>;
+
 /** The track of a submission with the submitting member's side. */
 export async function loadTargetTrack(
   trx: Trx,
   orgId: string,
-  submission: SubmissionRow,
+  submission: SubmittedTrack,
 ): Promise<TargetTrack> {
   const side =
     submission.member_id === null

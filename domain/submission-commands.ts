@@ -34,11 +34,21 @@ export const provideLiveLinkCommandSchema = z.object({
   url: text.min(1).max(2_000),
 });
 
+export const keepWaitingCommandSchema = z.object({ commandId: commandId.optional(), by: actor });
+
+export const closeSupportCommandSchema = z.object({
+  commandId: commandId.optional(),
+  by: actor,
+  reason: text.max(4_000),
+});
+
 export const submissionCommandSchemas = {
   decide: decideCommandSchema,
   assignOwner: assignOwnerCommandSchema,
   withdraw: withdrawCommandSchema,
   provideLiveLink: provideLiveLinkCommandSchema,
+  keepWaiting: keepWaitingCommandSchema,
+  closeSupport: closeSupportCommandSchema,
 } as const;
 
 export type SubmissionCommandName = keyof typeof submissionCommandSchemas;
@@ -59,6 +69,9 @@ export const SUBMISSION_REFUSALS = {
   waiting_for_live_link: 'conflict',
   not_waiting_for_live_link: 'conflict',
   queue_published: 'conflict',
+  not_approved: 'conflict',
+  not_asked: 'conflict',
+  assignments_open: 'conflict',
   reason_too_short: 'rule',
   reason_required: 'rule',
   family_required: 'rule',

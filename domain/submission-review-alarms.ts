@@ -15,6 +15,8 @@ import {
 } from './submission-review.js';
 
 export const PROVIDER_RETRY_HOURS = 0.5;
+/** The rows of assignments are read at least this often, should a signal have been lost. */
+export const SUPPORT_CHECK_HOURS = 24;
 
 /** Whether an alarm tells of the promise itself: it is raised even when a command waits beside it. */
 export function isSlaAlarm(alarm: ReviewAlarm): boolean {
@@ -28,6 +30,7 @@ export type ReviewAlarm = {
     | 'live_link_reminder'
     | 'live_link_close'
     | 'proposal_expired'
+    | 'support_check'
     | 'provider_retry';
   at: number;
 };
@@ -54,6 +57,11 @@ function stageAlarm(state: ReviewState): ReviewAlarm | null {
       return state.proposalExpiresAt === null
         ? null
         : { kind: 'proposal_expired', at: state.proposalExpiresAt };
+    case 'support':
+      return {
+        kind: 'support_check',
+        at: (state.support?.readAt ?? state.since) + SUPPORT_CHECK_HOURS * HOUR_MS,
+      };
     case 'live_link': {
       if (state.liveLink === null) return null;
       const { askedAt, reminders } = state.liveLink;
@@ -67,7 +75,7 @@ function stageAlarm(state: ReviewState): ReviewAlarm | null {
   }
 }
 
-/** The transition an alarm causes. `proposal_expired` and `provider_retry` change no state of the submission. */
+/** The transition an alarm causes. The last three change no state of the submission: they make the review look again. */
 export function raiseAlarm(state: ReviewState, alarm: ReviewAlarm, now: number): Transition {
   switch (alarm.kind) {
     case 'warning':
@@ -102,6 +110,7 @@ export function raiseAlarm(state: ReviewState, alarm: ReviewAlarm, now: number):
         false,
       );
     case 'proposal_expired':
+    case 'support_check':
     case 'provider_retry':
       return transition(state, {});
   }

@@ -43,6 +43,7 @@ function lostAndFound(state: ReviewState, now: number, steps: PastStep[]): Revie
     decidedAt: state.decidedAt,
     ownerId: state.ownerId,
     familyKnown: state.familyKnown,
+    proposalExpiresAt: null,
   };
   return resumeReview(facts, POLICY, reviewWait(state, now), steps);
 }
@@ -87,7 +88,14 @@ describe('a review whose workflow was lost', () => {
   it('that was decided goes on behind the decision', () => {
     const fresh = beginReview(0, null, POLICY);
     const rejected = resumeReview(
-      { status: 'rejected', submittedAt: 0, decidedAt: HOUR_MS, ownerId: null, familyKnown: true },
+      {
+        status: 'rejected',
+        submittedAt: 0,
+        decidedAt: HOUR_MS,
+        ownerId: null,
+        familyKnown: true,
+        proposalExpiresAt: null,
+      },
       POLICY,
       null,
       [],
@@ -102,11 +110,35 @@ describe('a review whose workflow was lost', () => {
     });
     expect(
       resumeReview(
-        { status: 'approved', submittedAt: 0, decidedAt: DAY_MS, ownerId: null, familyKnown: true },
+        {
+          status: 'approved',
+          submittedAt: 0,
+          decidedAt: DAY_MS,
+          ownerId: null,
+          familyKnown: true,
+          proposalExpiresAt: null,
+        },
         POLICY,
         null,
         [],
       ),
     ).toMatchObject({ stage: 'queue', since: DAY_MS });
+    const facts = {
+      status: 'approved' as const,
+      submittedAt: 0,
+      decidedAt: DAY_MS,
+      ownerId: null,
+      familyKnown: true,
+      proposalExpiresAt: 2 * DAY_MS,
+    };
+    expect(resumeReview(facts, POLICY, null, [])).toMatchObject({ proposalExpiresAt: 2 * DAY_MS });
+    for (const name of ['closeSupport', 'supported', 'unsupported'])
+      expect(resumeReview(facts, POLICY, null, [{ name, payload: {} }]).stage).toBe('closed');
+    const served = { ...beginReview(0, null, POLICY), stage: 'support' as const, since: 3 * DAY_MS };
+    expect(resumeReview(facts, POLICY, reviewWait(served, 3 * DAY_MS), [])).toMatchObject({
+      stage: 'support',
+      since: 3 * DAY_MS,
+      proposalExpiresAt: null,
+    });
   });
 });

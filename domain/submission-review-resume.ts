@@ -15,6 +15,8 @@ export interface ReviewFacts {
   decidedAt: number | null;
   ownerId: string | null;
   familyKnown: boolean;
+  /** When the newest target proposal lapses; null without one. */
+  proposalExpiresAt: number | null;
 }
 
 /** A command or an alarm the review took, by name; commands with their payload. */
@@ -41,7 +43,7 @@ export function resumeReview(
     decidedAt: facts.decidedAt,
   };
   if (facts.status === 'rejected') return { ...fresh, stage: 'closed' };
-  if (facts.status === 'approved') return { ...fresh, stage: 'queue', since: facts.decidedAt ?? fresh.since };
+  if (facts.status === 'approved') return resumeApproved(fresh, facts, wait, steps);
   if (wait === null) return fresh;
   const { warned, breaches, reminders } = alarmsRaised(steps);
   const limit = fresh.sla.limitMs;
@@ -54,6 +56,22 @@ export function resumeReview(
   }
   const provider = wait.waitingOn === 'provider' ? { downSince: wait.since, triedAt: wait.since } : null;
   return { ...fresh, since: wait.since, sla, provider };
+}
+
+/** Steps after which an approved submission is over, with only mails owed and the row to close. */
+const ENDINGS: ReadonlySet<string> = new Set(['closeSupport', 'supported', 'unsupported']);
+
+/** Queue or support: the review reads the rows of its assignments before anything else and finds out. */
+function resumeApproved(
+  fresh: ReviewState,
+  facts: ReviewFacts,
+  wait: Wait | null,
+  steps: readonly PastStep[],
+): ReviewState {
+  if (steps.some((step) => ENDINGS.has(step.name))) return { ...fresh, stage: 'closed' };
+  if (wait?.stage === 'support') return { ...fresh, stage: 'support', since: wait.since };
+  const since = facts.decidedAt ?? fresh.since;
+  return { ...fresh, stage: 'queue', since, proposalExpiresAt: facts.proposalExpiresAt };
 }
 
 function alarmsRaised(steps: readonly PastStep[]) {

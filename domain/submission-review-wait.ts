@@ -2,6 +2,7 @@
 import { DAY_MS } from './calendar.js';
 import { dueAt, isPaused, remaining } from './sla.js';
 import type { ReviewState } from './submission-review.js';
+import { supportWaitWords } from './submission-review-support.js';
 import type { Wait } from './waiting.js';
 
 /** The wait a state stands for; null when the review is over. @param now business ms. */
@@ -30,15 +31,10 @@ export function reviewWait(state: ReviewState, now: number): Wait | null {
           state.liveLink === null ? null : state.liveLink.askedAt + state.policy.liveLinkCloseDays * DAY_MS,
       };
     case 'queue':
-      return {
-        ...common,
-        waitingOn: 'queue',
-        whoCanAct: 'the next daily queue (the member may still withdraw)',
-        howToAct: 'nothing to do: the queue picks it up; withdraw stops it',
-        dueAt: null,
-        paused: false,
-        remainingMs: null,
-      };
+    case 'support': {
+      const words = supportWaitWords(state);
+      return words === null ? null : { ...common, ...words, dueAt: null, paused: false, remainingMs: null };
+    }
     case 'decision':
       if (state.provider !== null) {
         return {

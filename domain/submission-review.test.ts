@@ -6,13 +6,13 @@ import { readSubmissionCommand, type SubmissionCommand } from './submission-comm
 import {
   applyCommand,
   beginReview,
-  checkCommand,
   pauseForProvider,
   type ReviewPolicy,
   type ReviewState,
   recordIntake,
 } from './submission-review.js';
 import { decideOnBreach, nextAlarm, raiseAlarm } from './submission-review-alarms.js';
+import { checkCommand } from './submission-review-checks.js';
 import { reviewWait } from './submission-review-wait.js';
 
 const POLICY: ReviewPolicy = {

@@ -6,14 +6,17 @@
 import { HOUR_MS } from './calendar.js';
 import type { EventType } from './events.js';
 import { pauseSla, resumeSla, type SlaClock, startSla } from './sla.js';
-import type { RuleCheck, SubmissionCommand, SubmissionRefusalCode } from './submission-commands.js';
+import type { SubmissionCommand } from './submission-commands.js';
+import { concludeSupport, type SupportFacts } from './submission-review-support.js';
 import { parseTrackUrl } from './track-url.js';
-import { wordsIn } from './word-count.js';
 
 export type SubmissionStatus = 'new' | 'pending' | 'approved' | 'rejected' | 'qa_flag';
 
-/** `decision`: ops decide. `live_link`: the member owes a link. `queue`: approved, waits for a queue. */
-export type ReviewStage = 'decision' | 'live_link' | 'queue' | 'closed';
+/**
+ * `decision`: ops decide. `live_link`: the member owes a link. `queue`: approved, waits for a queue. `support`: a queue
+ * that serves it is published, its reposts are waited for.
+ */
+export type ReviewStage = 'decision' | 'live_link' | 'queue' | 'support' | 'closed';
 
 /** The org's settings that matter to a review. */
 export interface ReviewPolicy {
@@ -47,13 +50,20 @@ export interface ReviewState {
   decidedAt: number | null;
   /** When the stored target proposal lapses; null without one. */
   proposalExpiresAt: number | null;
+  /** What was last read of its queues and assignments, and when; null before the approval. */
+  support: (SupportFacts & { readAt: number }) | null;
 }
 
-export type ReviewMail = 'submission_approved' | 'submission_rejected' | 'request_live_link';
+export type ReviewMail =
+  | 'submission_approved'
+  | 'submission_rejected'
+  | 'request_live_link'
+  | 'support_confirmation'
+  | 'submission_unsupported';
 
 export interface ReviewNotice {
   to: 'owner_or_ops' | 'admins' | 'member';
-  kind: 'warning' | 'error' | 'info' | 'submission';
+  kind: 'warning' | 'error' | 'info' | 'submission' | 'support';
   title: string;
   message: string;
   /** Also posted to Slack, where the org has it. */
@@ -69,10 +79,14 @@ export interface SubmissionPatch {
   withdrawn_at?: number;
   need_live_link?: boolean;
   live_link_url?: string;
+  /** Null: the track is to be read again. */
+  track_urn?: null;
   qa_reason?: string | null;
   family?: string;
   owner_id?: string | null;
   notes?: string;
+  support_url?: string | null;
+  credits_consumed?: number;
 }
 
 export interface Transition {
@@ -83,7 +97,25 @@ export interface Transition {
   notice: ReviewNotice | null;
   /** The month's submission slot goes back to the member. */
   returnsSlot: boolean;
+  /** What became of the question to ops whether to go on after many shifts; null leaves it open. */
+  answersTask: 'kept_waiting' | 'closed' | 'withdrawn' | 'settled' | null;
 }
+
+/** Approved a moment ago: no queue has been looked at. */
+const NOTHING_KNOWN: SupportFacts = {
+  queueDate: null,
+  firstSlotAt: null,
+  open: 0,
+  owed: 0,
+  completed: 0,
+  reach: 0,
+  credits: 0,
+  supportUrl: null,
+  supportDate: null,
+  shifts: 0,
+  shiftReason: null,
+  asked: false,
+};
 
 /** Who acts when nobody does: breach policies and deadlines. */
 export const SYSTEM_ACTOR = 'system';
@@ -103,76 +135,11 @@ export function beginReview(submittedAt: number, ownerId: string | null, policy:
     liveLink: null,
     decidedAt: null,
     proposalExpiresAt: null,
+    support: null,
   };
 }
 
-/** May this command be applied now? The reason says what the state is and what to do instead. */
-export function checkCommand(state: ReviewState, command: SubmissionCommand): RuleCheck {
-  if (state.stage === 'closed')
-    return refuse(
-      'submission_closed',
-      `This submission is closed (${state.status}); it takes no further commands.`,
-    );
-  switch (command.name) {
-    case 'assignOwner':
-      return { ok: true };
-    case 'withdraw':
-      return { ok: true };
-    case 'provideLiveLink':
-      if (state.stage !== 'live_link') {
-        return refuse(
-          'not_waiting_for_live_link',
-          `No live link was asked for: the submission is ${state.status} (${state.stage}).`,
-        );
-      }
-      return checkLiveLink(command.url);
-    case 'decide':
-      return checkDecision(state, command);
-  }
-}
-
-function checkDecision(state: ReviewState, command: SubmissionCommand & { name: 'decide' }): RuleCheck {
-  if (state.stage === 'queue') {
-    return refuse(
-      'already_decided',
-      'This submission is already approved and waits for a queue. Withdraw it to stop it.',
-    );
-  }
-  const { action } = command;
-  if (state.stage === 'live_link' && (action === 'pend' || action === 'flag')) {
-    return refuse(
-      'waiting_for_live_link',
-      'The member was asked for a live link. Approve or reject, or wait for the link.',
-    );
-  }
-  if (action === 'reject' && wordsIn(command.reason) < state.policy.minRejectWords) {
-    return refuse(
-      'reason_too_short',
-      `A rejection needs a reason of at least ${state.policy.minRejectWords} words; it goes into the mail to the member.`,
-    );
-  }
-  if (action === 'flag' && wordsIn(command.reason) === 0) {
-    return refuse('reason_required', 'Say in `reason` what has to be looked at.');
-  }
-  if (action === 'approve' && !state.familyKnown && command.family === undefined) {
-    return refuse(
-      'family_required',
-      'The genre of this track is unknown. Name the genre `family` to approve it.',
-    );
-  }
-  return { ok: true };
-}
-
-function checkLiveLink(url: string): RuleCheck {
-  const parsed = parseTrackUrl(url);
-  return parsed.ok ? { ok: true } : refuse('live_link_not_a_track', parsed.reason);
-}
-
-function refuse(code: SubmissionRefusalCode, reason: string): RuleCheck {
-  return { ok: false, code, reason };
-}
-
-/** Applies a command that {@link checkCommand} allowed. */
+/** Applies a command that `checkCommand` allowed. */
 export function applyCommand(state: ReviewState, command: SubmissionCommand, now: number): Transition {
   switch (command.name) {
     case 'assignOwner':
@@ -184,8 +151,16 @@ export function applyCommand(state: ReviewState, command: SubmissionCommand, now
           row: { status: 'rejected', withdrawn_at: now, need_live_link: false },
           event: { type: 'submission.withdrawn', data: { by: command.by } },
           returnsSlot: true,
+          answersTask: 'withdrawn',
         },
       );
+    case 'keepWaiting':
+      return transition(
+        { ...state, support: state.support && { ...state.support, asked: false } },
+        { answersTask: 'kept_waiting' },
+      );
+    case 'closeSupport':
+      return concludeSupport(state, state.support ?? NOTHING_KNOWN, now, command.by, command.reason);
     case 'provideLiveLink':
       return transition(
         {
@@ -197,7 +172,13 @@ export function applyCommand(state: ReviewState, command: SubmissionCommand, now
           sla: state.provider === null ? resumeSla(state.sla, now) : state.sla,
         },
         {
-          row: { status: 'new', need_live_link: false, live_link_url: liveLinkUrl(command.url) },
+          // The link may lead to another upload: it is read and placed anew.
+          row: {
+            status: 'new',
+            need_live_link: false,
+            live_link_url: liveLinkUrl(command.url),
+            track_urn: null,
+          },
           notice: {
             to: 'owner_or_ops',
             kind: 'submission',
@@ -370,7 +351,16 @@ function ended(state: ReviewState, now: number): ReviewState {
 
 /** A transition to `next` that does nothing but what `parts` name. */
 export function transition(next: ReviewState, parts: Partial<Omit<Transition, 'next'>>): Transition {
-  return { row: {}, event: null, mail: null, notice: null, returnsSlot: false, ...parts, next };
+  return {
+    row: {},
+    event: null,
+    mail: null,
+    notice: null,
+    returnsSlot: false,
+    answersTask: null,
+    ...parts,
+    next,
+  };
 }
 
 function liveLinkUrl(text: string): string {

@@ -1,8 +1,17 @@
 /** Which workflow belongs to which row: the one table the relay, the reconciler and the API start lifecycles from. */
 import { TypedSearchAttributes } from '@temporalio/common';
+import {
+  ATTRIBUTION_TYPE,
+  type AttributionParent,
+  attributionId,
+} from '../workflows/attribution/contract.js';
 import { DAILY_QUEUE_TYPE, dailyQueueId } from '../workflows/daily-queue/contract.js';
 import { searchAttributes } from '../workflows/shared/search-attributes.js';
-import { SUBMISSION_REVIEW_TYPE, submissionReviewId } from '../workflows/submission-review/contract.js';
+import {
+  SUBMISSION_REVIEW_TYPE,
+  type SupportSignal,
+  submissionReviewId,
+} from '../workflows/submission-review/contract.js';
 
 export interface LifecycleStart {
   workflowType: string;
@@ -75,7 +84,7 @@ const submissionReview: Build = (row) =>
     details: [
       'Answers a submission within the promised time.',
       '',
-      'Commands, as Update or Signal: `decide`, `assignOwner`, `withdraw`, `provideLiveLink`. Query: `state`.',
+      'Commands, as Update or Signal: `decide`, `assignOwner`, `withdraw`, `provideLiveLink`, `keepWaiting`, `closeSupport`. Query: `state`.',
     ],
   });
 
@@ -98,7 +107,23 @@ const dailyQueue: Build = (row) => {
   });
 };
 
-const BY_ENTITY: Readonly<Record<string, Build>> = { submission: submissionReview, queue: dailyQueue };
+/** The entity's key is its type: the numbers of submissions and campaigns are tracked by one lifecycle. */
+const attribution: Build = (row) => {
+  const parentType: AttributionParent = row.entityKey === 'campaign' ? 'campaign' : 'submission';
+  return lifecycle(row, {
+    workflowType: ATTRIBUTION_TYPE,
+    workflowId: attributionId(row.orgId, parentType, row.entityId),
+    args: [{ orgId: row.orgId, parentType, parentId: row.entityId }],
+    summary: `Numbers of ${parentType} ${row.entityId}`,
+    details: ['Reads the numbers of a track each day, until seven days after its last repost.', ''],
+  });
+};
+
+const BY_ENTITY: Readonly<Record<string, Build>> = {
+  submission: submissionReview,
+  queue: dailyQueue,
+  attribution,
+};
 
 type Route = (event: OutboxEvent) => Handover[];
 
@@ -130,10 +155,53 @@ const queueOf: Route = (event) => {
 
 const dateOf = (event: OutboxEvent) => (typeof event.data.date === 'string' ? event.data.date : null);
 
+/** Tells the review of a submission, by whatever event; each signal only says "look at the rows". */
+const tellReview =
+  (
+    name: SupportSignal,
+    submissionOf: (event: OutboxEvent) => string,
+    input: (event: OutboxEvent) => object,
+  ): Route =>
+  (event) => [
+    {
+      lifecycle: submissionReview({
+        orgId: event.org_id,
+        entityId: submissionOf(event),
+        entityKey: null,
+      }),
+      signal: { name, input: { ...input(event), commandId: event.id } },
+    },
+  ];
+
+const itself = (event: OutboxEvent) => event.entity_id;
+
+const both =
+  (...routes: Route[]): Route =>
+  (event) =>
+    routes.flatMap((route) => route(event));
+
 const ROUTES: Readonly<Record<string, Route>> = {
   'submission.created': own(submissionReview),
   'queue.requested': own(dailyQueue, dateOf),
-  'assignment.settled': queueOf,
+  'submission.assigned': both(
+    tellReview('assignmentsPublished', itself, ({ data }) => ({
+      queueDate: data.queue_date,
+      firstSlotAt: data.first_slot_at,
+    })),
+    own(attribution, () => 'submission'),
+  ),
+  'submission.shifted': tellReview('supportShifted', itself, ({ data }) => ({
+    supportDate: data.support_date,
+    reason: data.reason,
+  })),
+  'assignment.settled': both(
+    tellReview(
+      'assignmentsSettled',
+      ({ data }) => String(data.submission_id),
+      ({ data }) => ({ queueDate: data.queue_date }),
+    ),
+    queueOf,
+  ),
 };
 
 /** The lifecycle a row belongs to; undefined for rows without one. */

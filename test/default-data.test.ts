@@ -44,7 +44,7 @@ describe('the settings of a new org', () => {
 
 describe('the templates of a new org', () => {
   it.each([
-    ['soundcloud_email_templates', 12],
+    ['soundcloud_email_templates', 13],
     ['soundcloud_automation_templates', 4],
   ] as const)('in %s use only what they declare', async (table, count) => {
     const templates = await db

@@ -5,12 +5,21 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readClock } from '../../db/clock.js';
+import { dateOf, toBusiness } from '../../domain/calendar.js';
+import type { ReviewState } from '../../domain/submission-review.js';
 import { cacheFolder } from '../../sandbox/cache-folder.js';
 import { workflowBundle } from '../../sandbox/workflow-bundle.js';
+import { attributionId } from '../../workflows/attribution/contract.js';
 import { RECONCILER_TYPE } from '../../workflows/reconciler/contract.js';
-import { SUBMISSION_REVIEW_TYPE, submissionUpdates } from '../../workflows/submission-review/contract.js';
+import {
+  SUBMISSION_REVIEW_TYPE,
+  submissionReviewState,
+  submissionUpdates,
+} from '../../workflows/submission-review/contract.js';
 import { ownPostgres, ownTemporal } from '../chaos/support/own-servers.js';
 import { reviewsOf } from '../chaos/support/reviews.js';
+import { queuesOf } from '../support/queues.js';
 import { eventually } from '../support/review-facts.js';
 import { createWorld, type Submission, type World } from '../support/world.js';
 import { historyToJson } from './history-json.js';
@@ -84,6 +93,83 @@ const STORIES: Record<string, (world: World, save: Save) => Promise<void>> = {
     );
     await withdraw(handle);
     await save('submission-review', 'approved-and-withdrawn', handle);
+  },
+
+  async 'supported, after a skip and a shift, with its numbers'(world, save) {
+    const { taken, handleOf } = reviewsOf(world);
+    const { publish, settle, shift, credit } = queuesOf(world);
+    const now = async () => toBusiness(await readClock(world.db), Date.now());
+    const date = async (days: number) => dateOf((await now()) + days * 86_400_000, 'UTC');
+    // Days enough for two gaps, and no week of waiting.
+    await world.db
+      .updateTable('soundcloud_settings')
+      .set({ campaign_defaults: JSON.stringify({ attribution_days: 3 }) })
+      .execute();
+    const supporters = [await world.addMember(), await world.addMember()];
+    const submission = await world.submit();
+    await taken(submission);
+    const handle = handleOf(submission);
+    await handle.executeUpdate(submissionUpdates.decide, {
+      args: [{ by: world.adminId, action: 'approve' }],
+    });
+    await credit(submission.member, 2, await now());
+    const to = { date: await date(1), count: 14, reason: 'no capacity', ask: true, at: await now() };
+    await shift(submission, to);
+    await stateIs(handle, ({ support }) => support?.asked === true);
+    await handle.executeUpdate(submissionUpdates.keepWaiting, { args: [{ by: world.adminId }] });
+    const at = await now();
+    const queue = { submission, slotAt: at, at };
+    const [first] = await publish({ ...queue, date: await date(0), supporters: supporters.slice(0, 1) });
+    if (first === undefined) throw new Error('no assignment');
+    await stateIs(handle, ({ stage }) => stage === 'support');
+    await handle.signal('withdraw', { by: 'member' });
+    await settle(first, 'skipped', await now());
+    await stateIs(handle, ({ support }) => support?.owed === 1);
+    const [second] = await publish({
+      ...queue,
+      date: await date(1),
+      supporters: supporters.slice(1),
+      replacementFor: first.id,
+    });
+    if (second === undefined) throw new Error('no assignment');
+    // Longer than the daily look at the rows.
+    await stateIs(handle, ({ support }) => (support?.readAt ?? 0) > at + 26 * 3_600_000, 90_000);
+    await settle(second, 'completed', await now());
+    await handle.result();
+    await save('submission-review', 'supported', handle);
+
+    const numbers = world.client.workflow.getHandle(attributionId(world.orgId, 'submission', submission.id));
+    await world.sandbox.admin.addFault('soundcloud', { kind: 'status', status: 503 });
+    await eventually(
+      'two gaps',
+      async () => {
+        const row = await world.db
+          .selectFrom('soundcloud_attributions')
+          .select('gaps')
+          .where('parent_id', '=', submission.id)
+          .executeTakeFirst();
+        return ((row?.gaps ?? []) as unknown as unknown[]).length >= 2;
+      },
+      150_000,
+    );
+    await world.sandbox.admin.clearFaults('soundcloud');
+    await numbers.result();
+    await save('attribution', 'with-gaps', numbers);
+  },
+
+  async 'closed by ops without support'(world, save) {
+    const { taken, handleOf } = reviewsOf(world);
+    const submission = await world.submit();
+    await taken(submission);
+    const handle = handleOf(submission);
+    await handle.executeUpdate(submissionUpdates.decide, {
+      args: [{ by: world.adminId, action: 'approve' }],
+    });
+    await handle.executeUpdate(submissionUpdates.closeSupport, {
+      args: [{ by: world.adminId, reason: 'Nobody plays this genre.' }],
+    });
+    await handle.result();
+    await save('submission-review', 'closed-unsupported', handle);
   },
 
   async 'a live link, asked for, reminded of, given'(world, save) {
@@ -204,6 +290,22 @@ async function setting(
   change: { on_breach?: string; decision_sla_hours?: number },
 ): Promise<void> {
   await world.db.updateTable('soundcloud_settings').set(change).where('org_id', '=', world.orgId).execute();
+}
+
+/** Waits until a review's state is as wanted. */
+function stateIs(
+  handle: Handle,
+  wanted: (state: ReviewState) => boolean,
+  limitMs?: number,
+): Promise<boolean> {
+  return eventually(
+    'the state of the review',
+    async () => {
+      const { state } = await handle.query(submissionReviewState);
+      return state !== null && wanted(state);
+    },
+    limitMs,
+  );
 }
 
 function breached(world: World, submission: Submission): Promise<boolean> {

@@ -3,7 +3,15 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openRlsWorld, type RlsWorld } from './rls-world.js';
 
-const API_ROLES = ['anon', 'authenticated', 'service_role', 'spark_integrator', 'spark_api', 'spark_worker'];
+const API_ROLES = [
+  'anon',
+  'authenticated',
+  'service_role',
+  'spark_integrator',
+  'spark_planner',
+  'spark_api',
+  'spark_worker',
+];
 /** Rows that belong to no org. */
 const GLOBAL_TABLES = ['orgs', 'soundcloud_clock', 'soundcloud_provider_tokens', 'soundcloud_rate_buckets'];
 
@@ -124,6 +132,30 @@ describe('policies', () => {
     expect(rows.filter((row) => !rule.test(row.using) || !rule.test(row.check))).toEqual([]);
   });
 
+  it('let the planner read its own org, and write nothing but the cache of addresses', async () => {
+    const { rows } = await world.owner.query<{ name: string; command: string; rule: string }>(`
+      select polrelid::regclass::text as name, polcmd::text as command,
+             concat_ws(' ', pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)) as rule
+      from pg_policy where polroles = array['spark_planner'::regrole::oid]`);
+    const rule = /^(\(org_id = \( SELECT private\.current_org\(\) AS current_org\)\) ?)+$/;
+    expect(rows.filter((row) => !rule.test(row.rule))).toEqual([]);
+    expect(rows.filter((row) => row.command !== 'r').map((row) => row.name)).toEqual([
+      'soundcloud_preview_cache',
+      'soundcloud_preview_cache',
+    ]);
+    const granted = await offenders(`select table_name || ' ' || privilege_type as name
+      from information_schema.role_table_grants
+      where grantee = 'spark_planner' and privilege_type <> 'SELECT' order by 1`);
+    expect(granted).toEqual(['soundcloud_preview_cache INSERT', 'soundcloud_preview_cache UPDATE']);
+    // Secrets, people's logins and mail are no part of a plan.
+    const read = new Set(rows.map((row) => row.name));
+    expect(
+      world.tenantTables.filter(
+        (table) => /key|webhook|email|mail|role|member_import|audit/.test(table) && read.has(table),
+      ),
+    ).toEqual([]);
+  });
+
   it('call no function per row', async () => {
     const { rows } = await world.owner.query<{ name: string; rule: string }>(`
       select polrelid::regclass || ': ' || polname as name,
@@ -185,7 +217,7 @@ describe('grants', () => {
     expect(
       await offenders(
         `select r.role || ' ' || t.name as name
-         from unnest(array['anon', 'authenticated', 'spark_integrator', 'spark_api']) as r (role)
+         from unnest(array['anon', 'authenticated', 'spark_integrator', 'spark_planner', 'spark_api']) as r (role)
          cross join unnest(array['events', 'commands', 'audit_log', 'idempotency_keys']) as t (name)
          where has_table_privilege(r.role, 'public.soundcloud_' || t.name, 'SELECT, INSERT, UPDATE, DELETE')
             or has_any_column_privilege(r.role, 'public.soundcloud_' || t.name, 'SELECT, INSERT, UPDATE')`,
@@ -250,7 +282,7 @@ describe('roles', () => {
   it('have no attribute that passes by the policies', async () => {
     expect(
       await offenders(`select rolname as name from pg_roles
-        where rolname in ('anon', 'authenticated', 'spark_integrator', 'spark_api', 'spark_worker')
+        where rolname in ('anon', 'authenticated', 'spark_integrator', 'spark_planner', 'spark_api', 'spark_worker')
           and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb or rolreplication)`),
     ).toEqual([]);
   });
@@ -258,7 +290,8 @@ describe('roles', () => {
   it('log in as spark_api and spark_worker, which inherit nothing and own nothing', async () => {
     const { rows } = await world.owner.query(`
       select rolname, rolcanlogin, rolinherit from pg_roles
-      where rolname in ('anon', 'authenticated', 'service_role', 'spark_integrator', 'spark_api', 'spark_worker')
+      where rolname in ('anon', 'authenticated', 'service_role', 'spark_integrator', 'spark_planner', 'spark_api',
+        'spark_worker')
       order by rolname`);
     const login = (rolname: string) => ({ rolname, rolcanlogin: true, rolinherit: false });
     expect(rows.filter((row: { rolcanlogin: boolean }) => row.rolcanlogin)).toEqual([
@@ -279,6 +312,7 @@ describe('roles', () => {
     expect(rows.filter((row) => row.member.startsWith('spark'))).toEqual([
       { member: 'spark_api', role: 'authenticated' },
       { member: 'spark_api', role: 'spark_integrator' },
+      { member: 'spark_api', role: 'spark_planner' },
     ]);
   });
 });

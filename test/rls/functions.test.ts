@@ -58,7 +58,7 @@ describe('functions.txt', () => {
       select n.nspname || '.' || p.proname as name, string_agg(r.role, ',' order by r.role) as callers
       from pg_proc p
       join pg_namespace n on n.oid = p.pronamespace and n.nspname in ('public', 'private')
-      cross join unnest(array['anon', 'authenticated', 'service_role', 'spark_api', 'spark_integrator', 'spark_worker'])
+      cross join unnest(array['anon', 'authenticated', 'service_role', 'spark_api', 'spark_integrator', 'spark_planner', 'spark_worker'])
         as r (role)
       where p.prorettype <> 'trigger'::regtype
         and has_schema_privilege(r.role, n.oid, 'USAGE')
@@ -433,7 +433,7 @@ describe('functions of schema private', () => {
     const { rows } = await world.owner.query<{ name: string; role: string }>(`
       select p.oid::regproc::text as name, r.role
       from pg_proc p
-      cross join unnest(array['anon', 'authenticated', 'service_role', 'spark_integrator']) as r (role)
+      cross join unnest(array['anon', 'authenticated', 'service_role', 'spark_integrator', 'spark_planner']) as r (role)
       where p.pronamespace = 'private'::regnamespace and has_schema_privilege(r.role, p.pronamespace, 'USAGE')`);
     expect(rows).toEqual([]);
     for (const [role, statement] of [

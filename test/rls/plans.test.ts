@@ -2,7 +2,19 @@
  * The policies use the org's index: asked of EXPLAIN, never of a clock. 60,000 submissions of one org, 600 of another;
  * who works in the small one must not read the large one's.
  */
+import {
+  DummyDriver,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  type RawBuilder,
+  sql,
+} from 'kysely';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { behind, type Keyset, keysetOrderBy } from '../../db/keyset.js';
+import { SUBMISSION_ORDERS } from '../../db/submission-lists.js';
 import { type Actor, become } from './actors.js';
 import { openRlsWorld, type RlsWorld } from './rls-world.js';
 import { memberId, orgId, userId } from './world.js';
@@ -66,6 +78,21 @@ async function explain(actor: Actor, query: string): Promise<PlanNode[]> {
   return flatten(plan);
 }
 
+const compiler = new Kysely<unknown>({
+  dialect: {
+    createAdapter: () => new PostgresAdapter(),
+    createDriver: () => new DummyDriver(),
+    createIntrospector: (db) => new PostgresIntrospector(db),
+    createQueryCompiler: () => new PostgresQueryCompiler(),
+  },
+});
+
+/** A query as one text: EXPLAIN is sent together with what makes the actor. */
+function inText(query: RawBuilder<unknown>): string {
+  const { sql: text, parameters } = query.compile(compiler);
+  return text.replace(/\$(\d+)/g, (_, place) => pg.escapeLiteral(String(parameters[Number(place) - 1])));
+}
+
 const flatten = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(flatten)];
 
 /** Rows of a table that the plan has looked at: given on and filtered out, over all loops. */
@@ -107,12 +134,32 @@ describe('a list without a condition on the org', () => {
 });
 
 describe('a page of the newest', () => {
+  const pages = (org: 'here' | 'there', sort: '-created_at' | 'created_at', after?: Keyset) => {
+    const order = SUBMISSION_ORDERS[sort];
+    const behindIt = after === undefined ? sql`` : sql`and ${behind(order, after)}`;
+    return inText(sql`select * from soundcloud_submissions where org_id = ${orgId(org)}::uuid ${behindIt}
+      order by ${keysetOrderBy(order)} limit 50`);
+  };
+
   it.each(readers)('reads the rows of the org only, for %s', async (_name, actor) => {
-    const plan = await explain(
-      actor,
-      `select * from soundcloud_submissions where org_id = '${orgId('here')}' order by created_at desc, id limit 50`,
-    );
+    const plan = await explain(actor, pages('here', '-created_at'));
     expect(looked(plan, 'soundcloud_submissions')).toBeLessThan(SMALL * 2.5);
+  });
+
+  const large: Actor = { role: 'spark_worker', scope: 'there', homes: ['there'] };
+  const foreign: Actor = { role: 'authenticated', person: 'foreign', scope: 'there', homes: ['there'] };
+  const middle = { value: '2026-01-01 08:20:00+00', id: orgId('there') };
+  it.each([
+    ['newest first, for the worker', large, '-created_at', undefined],
+    ['newest first, for ops', foreign, '-created_at', undefined],
+    ['oldest first, for ops', foreign, 'created_at', undefined],
+    ['a page in the middle, newest first, for ops', foreign, '-created_at', middle],
+    ['a page in the middle, oldest first, for ops', foreign, 'created_at', middle],
+  ] as const)('of a large org comes sorted out of the index: %s', async (_name, actor, sort, after) => {
+    const plan = await explain(actor, pages('there', sort, after));
+    expect(plan.map((node) => node['Index Name'])).toContain('idx_soundcloud_submissions_by_creation');
+    expect(plan.map((node) => node['Node Type'])).not.toContain('Sort');
+    expect(looked(plan, 'soundcloud_submissions')).toBeLessThan(60);
   });
 });
 

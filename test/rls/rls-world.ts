@@ -70,7 +70,7 @@ async function readTables(owner: pg.Client) {
 async function readColumnGrants(owner: pg.Client): Promise<Map<string, Set<string>>> {
   const found = await owner.query<{ role: string; table: string; privilege: string; columns: string[] }>(`
     select r.role, c.relname as table, p.privilege, array_agg(a.attname::text order by a.attnum) as columns
-    from unnest(array['anon', 'authenticated', 'service_role', 'spark_integrator', 'spark_worker', 'spark_api'])
+    from unnest(array['anon', 'authenticated', 'service_role', 'spark_integrator', 'spark_planner', 'spark_worker', 'spark_api'])
       as r (role)
     cross join unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE']) as p (privilege)
     cross join pg_class c

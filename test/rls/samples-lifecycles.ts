@@ -90,11 +90,24 @@ export const LIFECYCLE_SAMPLES: Record<string, TableSample> = {
   soundcloud_complaints: {
     row: (of) => ({ ...base('soundcloud_complaints', of), email: `${word(of)}@elsewhere.test` }),
   },
+  soundcloud_attributions: {
+    owners: OWNED,
+    row: (of) => ({
+      ...base('soundcloud_attributions', of),
+      // A submission has one: a further one is a campaign's.
+      parent_type: of.copy === '' ? 'submission' : 'campaign',
+      parent_id: of.copy === '' ? idOf('soundcloud_submissions', of) : commonId('soundcloud_campaigns', of),
+      start_date: '2026-01-01',
+      first_date: '2026-01-01',
+      gaps: [],
+    }),
+  },
   soundcloud_attribution_snapshots: {
+    owners: OWNED,
     row: (of) => ({
       ...base('soundcloud_attribution_snapshots', of),
       parent_type: 'submission',
-      parent_id: commonId('soundcloud_submissions', of),
+      parent_id: idOf('soundcloud_submissions', of),
       day_index: of.copy === '' ? 0 : 1,
       snapshot_date: '2026-01-01',
     }),

@@ -1,6 +1,16 @@
 /** Sample rows: outbox, commands, keys, webhooks, imports. */
 import { createHash } from 'node:crypto';
-import { actorId, base, commonId, rowId, type SampleOf, type TableSample, word } from './sample.js';
+import {
+  actorId,
+  base,
+  commonId,
+  idOf,
+  OWNED,
+  rowId,
+  type SampleOf,
+  type TableSample,
+  word,
+} from './sample.js';
 import { orgId, userId } from './world.js';
 
 const TIME = '2026-01-01T00:00:00Z';
@@ -20,12 +30,14 @@ export const MACHINERY_SAMPLES: Record<string, TableSample> = {
     }),
   },
   soundcloud_waits: {
+    owners: OWNED,
     row: (of) => ({
       org_id: orgId(of.org),
       workflow_id: word(of),
-      ...submission(of),
-      stage: 'new',
-      waiting_on: 'decision',
+      entity_type: 'submission',
+      entity_id: idOf('soundcloud_submissions', of),
+      stage: 'live_link',
+      waiting_on: 'member',
       who_can_act: 'ops',
       how_to_act: 'decide',
       since: TIME,

@@ -41,7 +41,7 @@ async function query<Row extends pg.QueryResultRow>(database: TestDatabase, text
   }
 }
 
-const ROLES = `unnest(array['anon', 'authenticated', 'service_role', 'spark_integrator', 'spark_api', 'spark_worker'])
+const ROLES = `unnest(array['anon', 'authenticated', 'service_role', 'spark_integrator', 'spark_planner', 'spark_api', 'spark_worker'])
   as r (role)`;
 
 /** What every role may do with every table, column, sequence and function of `public`, as lines of text. */

@@ -104,6 +104,24 @@ export function soundCloudActivities() {
 }
 
 /**
+ * The numbers of a day for a whole org: as {@link soundCloudActivities}, with time for many requests.
+ */
+export function captureActivities() {
+  return proxyActivities<Pick<Activities, 'captureSnapshots'>>({
+    taskQueue: `${workflowInfo().taskQueue}-soundcloud`,
+    startToCloseTimeout: '10 minutes',
+    heartbeatTimeout: '15 seconds',
+    retry: {
+      initialInterval: '1 second',
+      backoffCoefficient: 2,
+      maximumAttempts: 3,
+      nonRetryableErrorTypes: final,
+    },
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+  });
+}
+
+/**
  * Mails carry an idempotency key that the provider keeps for 24 h: repeated for 23 h, never longer, because a later
  * repeat could reach the recipient twice. Cancelled only to continue as new; the next run sends the same key.
  */

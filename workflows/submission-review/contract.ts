@@ -37,6 +37,15 @@ export interface SubmissionReviewCarried {
   stepsTaken: number;
 }
 
+/** Said by queue and assignments, docs/decisions/0071. Each only means "read the rows", so order and number are free. */
+export const SUPPORT_SIGNALS = {
+  assignmentsPublished: 'A queue that serves it was published: {"queueDate", "firstSlotAt"}.',
+  supportShifted: 'No queue had room, it moves to the next: {"supportDate", "reason"}.',
+  assignmentsSettled: 'One of its assignments was settled: {"queueDate"}.',
+} as const;
+
+export type SupportSignal = keyof typeof SUPPORT_SIGNALS;
+
 /** Answer to a command and to the query: what the review is now. */
 export interface SubmissionReviewView {
   submissionId: string;
@@ -54,6 +63,8 @@ export const submissionUpdates = {
   provideLiveLink: defineUpdate<SubmissionReviewView, [SubmissionCommandInput<'provideLiveLink'>]>(
     'provideLiveLink',
   ),
+  keepWaiting: defineUpdate<SubmissionReviewView, [SubmissionCommandInput<'keepWaiting'>]>('keepWaiting'),
+  closeSupport: defineUpdate<SubmissionReviewView, [SubmissionCommandInput<'closeSupport'>]>('closeSupport'),
 } as const;
 
 export const submissionSignals = {
@@ -61,6 +72,8 @@ export const submissionSignals = {
   assignOwner: defineSignal<[unknown]>('assignOwner'),
   withdraw: defineSignal<[unknown]>('withdraw'),
   provideLiveLink: defineSignal<[unknown]>('provideLiveLink'),
+  keepWaiting: defineSignal<[unknown]>('keepWaiting'),
+  closeSupport: defineSignal<[unknown]>('closeSupport'),
 } as const;
 
 /** What each command takes, for people who send it from the Temporal UI or its command line. */
@@ -70,6 +83,8 @@ export const SUBMISSION_COMMANDS: Readonly<Record<SubmissionCommandName, string>
   assignOwner: 'Names the ops person who looks after it: {"by": user id, "ownerId": user id or null}',
   withdraw: 'The member takes the submission back: {"by": user id}',
   provideLiveLink: 'The member hands in the public track URL: {"by": user id, "url": track URL}',
+  keepWaiting: 'Ops let a submission wait on that was moved many times: {"by": user id}',
+  closeSupport: 'Ops give up the search for supporters: {"by": user id, "reason": goes into the mail}',
 };
 
 export const submissionReviewState = defineQuery<SubmissionReviewView>('state');

@@ -1,5 +1,5 @@
 /**
- * Submission review: from a new submission to approved (and waiting for its queue), rejected or withdrawn
+ * Submission review: from a new submission to rejected, withdrawn, or approved and then supported, or not
  * (lifecycles.md). The rules are in domain/submission-review.ts; here is only the order of things and the waiting.
  */
 import {
@@ -7,13 +7,12 @@ import {
   allHandlersFinished,
   condition,
   continueAsNew,
+  defineSignal,
   isCancellation,
   log,
   setHandler,
-  sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { TrackDescription } from '../../activities/soundcloud.js';
 import { HOUR_MS } from '../../domain/calendar.js';
 import {
   readSubmissionCommand,
@@ -22,7 +21,6 @@ import {
 } from '../../domain/submission-commands.js';
 import {
   applyCommand,
-  checkCommand,
   pauseForProvider,
   type ReviewState,
   recordIntake,
@@ -35,20 +33,27 @@ import {
   type ReviewAlarm,
   raiseAlarm,
 } from '../../domain/submission-review-alarms.js';
+import { checkCommand } from '../../domain/submission-review-checks.js';
+import {
+  concludeSupport,
+  isApproved,
+  isSupportOver,
+  noteSupport,
+} from '../../domain/submission-review-support.js';
 import { reviewWait } from '../../domain/submission-review-wait.js';
-import { databaseActivities, proposalActivities, soundCloudActivities } from '../shared/activities.js';
+import { databaseActivities, proposalActivities } from '../shared/activities.js';
 import { receiveCommands } from '../shared/commands.js';
 import { createCourier } from '../shared/courier.js';
-import { saysProviderIsAway } from '../shared/failures.js';
-import { waitForLeave } from '../shared/request-leave.js';
 import { createWaiting } from '../shared/waiting.js';
 import {
   SUBMISSION_COMMANDS,
+  SUPPORT_SIGNALS,
   type SubmissionReviewCarried,
   type SubmissionReviewInput,
   type SubmissionReviewView,
   submissionReviewState,
 } from './contract.js';
+import { describeTrack } from './track.js';
 
 /** Business time after which a proposal that could not be built is tried again. */
 const PROPOSAL_RETRY_MS = HOUR_MS;
@@ -62,6 +67,8 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
   let businessNow = () => state?.submittedAt ?? 0;
   /** False while a step is under way: the row may then be ahead of the state, so a refusal must wait for its end. */
   let settled = false;
+  /** Queue or assignments say that there is something to read. */
+  let news = false;
 
   const inbox = receiveCommands<SubmissionCommand, SubmissionReviewView, SubmissionRefusalCode>(
     SUBMISSION_COMMANDS,
@@ -73,6 +80,15 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
       carried,
     },
   );
+  for (const [name, description] of Object.entries(SUPPORT_SIGNALS)) {
+    setHandler(
+      defineSignal<[unknown]>(name),
+      () => {
+        news = true;
+      },
+      { description },
+    );
+  }
   setHandler(submissionReviewState, view, {
     description: 'The whole state as JSON, with the newest refused Signals.',
   });
@@ -89,6 +105,8 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
   let review: ReviewState = carried?.state ?? opening.state;
   let stepsTaken = carried?.stepsTaken ?? 0;
   state = review;
+  // Between two runs nobody was there to hear.
+  news ||= isApproved(review);
   courier.mail(opening.mails, `confirmation: ${label}`);
   announce();
 
@@ -96,14 +114,15 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
   if (carried === undefined && !opening.trackKnown && isOpen()) await readTrack();
 
   // 2. Ops decide within the SLA; the member may owe a live link. 3. Approved: keep a fresh target proposal.
-  // 4. Wait for the queue.
+  // 4. Wait for the queue. 5. Wait for the reposts, and for replacements of those that were skipped or failed.
   while (isOpen()) {
-    if (review.stage === 'queue' && review.proposalExpiresAt === null) await buildProposal();
+    if (news && isApproved(review)) await lookAtRows();
+    else if (review.stage === 'queue' && review.proposalExpiresAt === null) await buildProposal();
     else await untilSomethingHappens();
     if (workflowInfo().continueAsNewSuggested && isOpen()) await carryOn();
   }
 
-  // 5. Everything said and sent: close the row.
+  // 6. Everything said and sent: close the row.
   settled = true;
   waiting.conclude(review.status, label);
   await courier.done();
@@ -122,7 +141,7 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
     settled = true;
     const acted = await waiting.until(
       // A long wait with much going on beside it, such as mails that find no leave, fills the history too.
-      () => inbox.hasWork() || workflowInfo().continueAsNewSuggested,
+      () => inbox.hasWork() || (news && isApproved(review)) || workflowInfo().continueAsNewSuggested,
       alarm?.at ?? null,
       alarm === null ? label : `${alarm.kind}: ${label}`,
     );
@@ -134,6 +153,8 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
   }
 
   async function handle(command: SubmissionCommand) {
+    // Ops close what they see: what was settled in this moment counts.
+    if (command.name === 'closeSupport' && isApproved(review)) await lookAtRows();
     const check = checkCommand(review, command);
     if (!check.ok) return refuse(command, check.code, check.reason);
     const refusal = await take(
@@ -143,6 +164,8 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
       command,
     );
     inbox.settle(command, refusal ?? { applied: true });
+    if (refusal !== null) news = true;
+    else if (command.name === 'provideLiveLink') await readTrack();
   }
 
   async function refuse(command: SubmissionCommand, code: SubmissionRefusalCode, reason: string) {
@@ -164,7 +187,12 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
 
   async function ring(alarm: ReviewAlarm) {
     if (alarm.kind === 'provider_retry') return readTrack();
-    if (alarm.kind === 'proposal_expired') return buildProposal();
+    if (alarm.kind === 'support_check') return lookAtRows();
+    if (alarm.kind === 'proposal_expired') {
+      await lookAtRows();
+      if (review.stage === 'queue') await buildProposal();
+      return;
+    }
     await take(raiseAlarm(review, alarm, waiting.now()), alarm.kind, nextStepId());
     const verdict = alarm.kind === 'breach' ? decideOnBreach(review, waiting.now()) : null;
     if (verdict !== null) await take(verdict, `on_breach_${review.policy.onBreach}`, nextStepId());
@@ -199,8 +227,22 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
     return null;
   }
 
+  /** What the queues and assignments have become; the last settled one ends the support. */
+  async function lookAtRows() {
+    news = false;
+    const now = waiting.now();
+    const facts = await db.readSupport.executeWithOptions({ summary: label }, [
+      { ...target, state: review, now },
+    ]);
+    setReview(noteSupport(review, facts, now));
+    if (!isSupportOver(facts)) return;
+    // One name for the step in every run: a review that was lost in between ends it once.
+    const step = facts.completed > 0 ? 'supported' : 'unsupported';
+    await take(concludeSupport(review, facts, now), step, `support:${workflowId}`);
+  }
+
   async function readTrack() {
-    const found = await describeTrack();
+    const found = await describeTrack(target, label);
     if (found === null) {
       setReview(pauseForProvider(review, waiting.now()));
       await db.recordProviderPause.executeWithOptions({ summary: label }, [
@@ -214,22 +256,6 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
     ]);
     label = result.label;
     setReview(recordIntake(review, result, now));
-  }
-
-  /** What SoundCloud says of the track; null when it does not answer. */
-  async function describeTrack(): Promise<TrackDescription | null> {
-    const { describeTrack: ask } = soundCloudActivities();
-    for (let tries = 0; ; tries += 1) {
-      try {
-        const answer = await ask.executeWithOptions({ summary: label }, [target]);
-        if (answer.outcome !== 'later') return answer;
-        await sleep(waitForLeave(answer.notBefore, tries), { summary: `request limit: ${label}` });
-      } catch (error) {
-        if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
-        if (saysProviderIsAway(error)) return null;
-        await sleep(Math.min(5_000 * 2 ** tries, 60_000), { summary: `worker or database away: ${label}` });
-      }
-    }
   }
 
   /** A proposal that cannot be built is tried again later; withdrawing must stay possible meanwhile. */

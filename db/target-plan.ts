@@ -1,23 +1,34 @@
-/** Builds the target proposal of a submission from the facts of the moment. */
-import type { Trx } from '../db/client.js';
-import type { ReachPlan } from '../db/proposals.js';
-import type { SubmissionRow } from '../db/submissions.js';
-import { draftedQueueDates, loadCandidates, loadTargetTrack, spendableBalance } from '../db/targeting.js';
+/** Builds the target proposal of a track from the facts of the moment. */
 import { dateOf } from '../domain/calendar.js';
 import { expectedReach, targetReachOf } from '../domain/credits.js';
 import { nextQueueDate } from '../domain/queue-dates.js';
 import { type OrgSettings, targetingSettings } from '../domain/settings.js';
 import { buildProposal } from '../domain/targeting.js';
 import type { Proposal } from '../domain/targeting-types.js';
+import type { Trx } from './client.js';
+import type { ReachPlan } from './proposals.js';
+import {
+  draftedQueueDates,
+  loadCandidates,
+  loadTargetTrack,
+  type SubmittedTrack,
+  spendableBalance,
+} from './targeting.js';
+
+export interface TargetPlan {
+  proposal: Proposal;
+  reach: ReachPlan;
+  supportDate: string;
+}
 
 /**
- * The proposal for an approved submission (rules.md, "Target builder"): the budget is what the member can spend now,
- * the target reach what that buys. @param now business ms.
+ * The proposal for a submission (rules.md, "Target builder"): the budget is what the member can spend now, the target
+ * reach what that buys. @param input.submission also one that was not handed in yet. @param input.now business ms.
  */
-export async function buildForSubmission(
+export async function planTargets(
   trx: Trx,
-  input: { orgId: string; submission: SubmissionRow; settings: OrgSettings; now: number },
-): Promise<{ proposal: Proposal; reach: ReachPlan; supportDate: string }> {
+  input: { orgId: string; submission: SubmittedTrack; settings: OrgSettings; now: number },
+): Promise<TargetPlan> {
   const { orgId, submission, settings, now } = input;
   const { timezone, pacing } = settings;
   const today = dateOf(now, timezone);
