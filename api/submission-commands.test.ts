@@ -7,6 +7,9 @@ import { type ApiWorld, createApiWorld } from '../test/support/api-world.js';
 import { eventually } from '../test/support/review-facts.js';
 import { createWorld, type World } from '../test/support/world.js';
 import { type RunningWorker, startWorker } from '../worker.js';
+import { SUBMISSION_COMMANDS } from '../workflows/submission-review/contract.js';
+import { COMMAND_PATHS } from './command-paths.js';
+import { routes } from './routes.js';
 
 const REASON = 'This track was already supported by our network twice in the last month.';
 let stack: World;
@@ -117,6 +120,12 @@ describe('with a worker', () => {
     });
     expect([pended.status, pended.body.need_live_link]).toEqual([200, true]);
     expect(pended.body.wait).toMatchObject({ stage: 'live_link', waiting_on: 'member', paused: true });
+    // The member is told what is waited for, and where to send it.
+    const mine = await api.call('GET', path, { as: api.member });
+    expect(mine.body.wait).toMatchObject({
+      stage: 'live_link',
+      how_to_act: expect.stringContaining(`provideLiveLink (POST ${path}/provide-live-link)`),
+    });
     const inbox = await api.call('GET', '/v1/inbox?waiting_on=member');
     expect(inbox.body.data.map((item) => item.entity_id)).toContain(pended.body.id);
     expect(
@@ -125,12 +134,42 @@ describe('with a worker', () => {
     const url = api.trackUrl();
     const linked = await api.call('POST', `${path}/provide-live-link`, { as: api.member, body: { url } });
     expect([linked.status, linked.body.live_link_url, linked.body.need_live_link]).toEqual([200, url, false]);
+    expect((await api.call('GET', path, { as: api.member })).body.wait).toBeNull();
     const owned = await api.call('POST', `${path}/assign-owner`, { body: { owner_id: api.moderator.id } });
     expect(owned.body.owner_id).toBe(api.moderator.id);
     const gone = await api.call('POST', `${path}/withdraw`, { as: api.member });
     expect([gone.status, gone.body.status]).toEqual([200, 'rejected']);
     expect(gone.body.withdrawn_at).not.toBeNull();
     expect(gone.body.owner_id).toBeNull();
+  });
+
+  it('ops let an approved submission wait on only when asked, and close it with a reason', async () => {
+    const { id, path } = await submit();
+    const early = await api.call('POST', `${path}/close-support`, { body: { reason: 'Too early.' } });
+    expect([early.status, early.body.code]).toEqual([409, 'not_approved']);
+    await api.call('POST', `${path}/decide`, { body: { action: 'approve', family: 'Electronic' } });
+    const unasked = await api.call('POST', `${path}/keep-waiting`);
+    expect([unasked.status, unasked.body.code]).toEqual([409, 'not_asked']);
+    for (const verb of ['keep-waiting', 'close-support']) {
+      const { status } = await api.call('POST', `${path}/${verb}`, {
+        as: api.member,
+        ...(verb === 'close-support' && { body: { reason: 'I am no ops.' } }),
+      });
+      expect(status).toBe(403);
+    }
+    const closed = await api.call('POST', `${path}/close-support`, { body: { reason: 'Nobody plays it.' } });
+    expect(closed.status).toBe(200);
+    await eventually('the end', async () => (await api.call('GET', path)).body.closed_at !== null);
+    expect(await audits(id)).toContain('submission.closeSupport applied');
+  });
+
+  it('every command has its address beside it', () => {
+    const paths = Object.values(COMMAND_PATHS.submission ?? {}).map((of) => of('{submission_id}'));
+    const documented = routes.filter((route) => route.method === 'post').map((route) => route.path);
+    expect(Object.keys(COMMAND_PATHS.submission ?? {}).sort()).toEqual(
+      Object.keys(SUBMISSION_COMMANDS).sort(),
+    );
+    expect(documented).toEqual(expect.arrayContaining(paths));
   });
 
   it('links to the workflow in the Temporal UI', async () => {
