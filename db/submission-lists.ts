@@ -99,8 +99,8 @@ export function waitOfEntity(
       .selectFrom('soundcloud_waits')
       .selectAll()
       .where('org_id', '=', orgId)
-      // Attribution waits for the same entity, under another type.
-      .where('entity_type', '=', 'submission')
+      // Attribution waits under a submission's id too, as another type.
+      .where('entity_type', '=', entityType)
       .where('entity_id', '=', entityId)
       .executeTakeFirst()
   );
