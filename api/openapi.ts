@@ -53,6 +53,9 @@ const keyHeader = z.object({
     .describe('New for each creation or command, the same when you repeat it. Kept 24 h.'),
 });
 const matchHeader = z.object({ 'If-Match': z.string().describe('The ETag of what you read.') });
+const optionalMatchHeader = z.object({
+  'If-Match': z.string().optional().describe('The ETag of what you read; refused when it is old.'),
+});
 
 export function createOpenApiDocument(): ReturnType<OpenApiGeneratorV31['generateDocument']> {
   const registry = new OpenAPIRegistry();
@@ -108,6 +111,7 @@ function toPath(route: Route): RouteConfig {
     ...(route.access === 'signed_in' ? [] : [orgHeader]),
     ...(route.idempotent ? [keyHeader] : []),
     ...(route.ifMatch === true ? [matchHeader] : []),
+    ...(route.ifMatch === 'optional' ? [optionalMatchHeader] : []),
   ];
   const successes = Object.entries(route.answers).map(([status, answer]) => [status, toResponse(answer)]);
   return {

@@ -28,7 +28,7 @@ function defineCommand<B extends z.ZodType = z.ZodUndefined>(command: QueueComma
     path: `/v1/queues/{date}/${command.verb}`,
     access: 'ops',
     scope: null,
-    ifMatch: true,
+    ifMatch: 'optional',
     operationId: command.operationId,
     tag: 'queues',
     summary: command.summary,

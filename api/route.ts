@@ -45,8 +45,8 @@ export interface RouteRules {
   scope: KeyScope | null;
   /** Takes an Idempotency-Key: on by default for POST. */
   idempotent?: boolean;
-  /** Takes If-Match. */
-  ifMatch?: boolean;
+  /** Takes If-Match: required, or heeded when it is sent. */
+  ifMatch?: boolean | 'optional';
 }
 
 /** What every handler is given. */

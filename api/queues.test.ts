@@ -1,0 +1,250 @@
+/** Queues over HTTP: who sees what, the draft that was seen, commands, and asking for a date again. */
+import { sql } from 'kysely';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { addDays, dateOf } from '../domain/calendar.js';
+import { type AnswerBody, type ApiWorld, createApiWorld, type Person } from '../test/support/api-world.js';
+import { zoneAtTen } from '../test/support/daily-queues.js';
+import { addApproved, addMembers, queueFacts } from '../test/support/queue-world.js';
+import { eventually } from '../test/support/review-facts.js';
+import { createWorld, type World } from '../test/support/world.js';
+
+const HANDLES = ['one', 'two', 'three', 'four'];
+
+let stack: World;
+let api: ApiWorld;
+let facts: ReturnType<typeof queueFacts>;
+let date: string;
+let path: string;
+let supporters: string[];
+let rocker: string;
+/** The login of the first supporter. */
+let supporter: Person;
+let submission: string;
+
+beforeAll(async () => {
+  const now = Date.now();
+  const timezone = zoneAtTen(now);
+  date = dateOf(now, timezone);
+  path = `/v1/queues/${date}`;
+  stack = await createWorld();
+  api = await createApiWorld({
+    database: stack.database,
+    commandTimeoutMs: 10_000,
+    env: { SPARK_TASK_QUEUE: stack.config.SPARK_TASK_QUEUE },
+    rateLimits: { perCaller: 10_000, failedSignIns: 1_000 },
+  });
+  await sql`update public.soundcloud_settings set timezone = ${timezone} where org_id = ${api.orgId}`.execute(
+    api.db,
+  );
+  facts = queueFacts(api.db, api.orgId);
+  const member = (handle: string, more = {}) => ({ handle, activeAt: now, ...more });
+  const [artist = '', ...others] = await addMembers(api.db, api.orgId, [
+    member('artist', { balance: 3 }),
+    ...HANDLES.map((handle) => member(handle)),
+    member('rocker', { family: 'Rock' }),
+  ]);
+  rocker = others.pop() ?? '';
+  supporters = others;
+  supporter = await api.addLogin('one@members.test');
+  [submission = ''] = await addApproved(api.db, api.orgId, [
+    { memberId: artist, slug: 'track', artist: 'artist', supportDate: date },
+  ]);
+  await stack.startWorker();
+});
+
+afterAll(async () => {
+  await api?.remove();
+  await stack?.remove();
+});
+
+interface Shown {
+  id: string;
+  supporter_id: string;
+  track: { url: string } | null;
+  explanation: { because: string; override: unknown } | null;
+}
+const shown = (body: AnswerBody) => body.assignments as Shown[];
+const get = (as?: Person) => api.call('GET', path, as === undefined ? {} : { as });
+const post = (verb: string, body?: unknown, options = {}) =>
+  api.call('POST', `${path}/${verb}`, { ...(body !== undefined && { body }), ...options });
+const events = () => facts.events();
+
+describe('before there is a queue', () => {
+  it('a dry run shows it and writes nothing; moderators may', async () => {
+    const dry = await post('dry-run', undefined, { as: api.moderator });
+    expect(dry.status).toBe(200);
+    expect(dry.body).toMatchObject({ date, filled_slots: 3, diff: null });
+    expect(dry.body.unused).toEqual(
+      expect.arrayContaining([expect.objectContaining({ member_id: rocker, code: 'excluded_for_all' })]),
+    );
+    expect(await facts.queue(date)).toBeUndefined();
+    expect((await get()).status).toBe(404);
+  });
+
+  it('bad requests are refused with their reason', async () => {
+    const cases: [Promise<{ status: number; body: AnswerBody }>, number, string][] = [
+      [api.call('GET', '/v1/queues/tomorrow'), 400, 'invalid_request'],
+      [api.call('GET', '/v1/queues/2026-02-30'), 400, 'invalid_request'],
+      [api.call('GET', '/v1/queues?status=open'), 400, 'invalid_request'],
+      [api.call('POST', '/v1/queues', { body: { date: addDays(date, -1) } }), 422, 'queue_date_out_of_range'],
+      [api.call('POST', '/v1/queues', { body: { date: addDays(date, 8) } }), 422, 'queue_date_out_of_range'],
+      [api.call('POST', '/v1/queues', { body: { date }, as: supporter }), 403, 'forbidden'],
+      [api.call('POST', '/v1/queues/2001-01-01/dry-run'), 422, 'queue_date_out_of_range'],
+      [post('approve', {}), 404, 'not_found'],
+      [post('approve', { exclude_assignment_ids: ['x'] }), 400, 'invalid_request'],
+      [post('assignments/swap', { assignment_id: rocker }), 400, 'invalid_request'],
+      [api.call('GET', `${path}/diff?from=1`), 400, 'invalid_request'],
+    ];
+    for (const [call, status, code] of cases) {
+      const answer = await call;
+      expect([answer.status, answer.body.code]).toEqual([status, code]);
+    }
+  });
+});
+
+describe('a draft', () => {
+  it('is made on request, once, and only ops see it, with every reason', async () => {
+    const asked = await api.call('POST', '/v1/queues', { body: { date }, as: api.moderator });
+    expect([asked.status, asked.headers.get('location')]).toEqual([202, path]);
+    const queue = await eventually('the draft', async () => {
+      const answer = await get();
+      return answer.status === 200 && answer.body.wait !== null ? answer : false;
+    });
+    expect(queue.body).toMatchObject({ date, status: 'draft', revision: 1, wait: { waiting_on: 'ops' } });
+    expect(queue.headers.get('etag')).toBe('"1"');
+    expect(shown(queue.body)).toHaveLength(3);
+    for (const one of shown(queue.body)) {
+      expect(one.track?.url).toBe('https://soundcloud.com/artist/track');
+      expect(one.explanation?.because).toContain('affinity');
+    }
+    const again = await api.call('POST', '/v1/queues', { body: { date } });
+    expect([again.status, again.body.code]).toEqual([409, 'queue_exists']);
+
+    expect((await get(supporter)).status).toBe(404);
+    expect((await api.call('GET', '/v1/queues', { as: supporter })).body.data).toEqual([]);
+    expect((await get(api.otherAdmin)).status).toBe(404);
+    for (const hidden of ['drafts', 'drafts/1', 'diff?from=1&to=1']) {
+      expect((await api.call('GET', `${path}/${hidden}`, { as: supporter })).status).toBe(403);
+    }
+    expect((await post('approve', {}, { as: supporter })).status).toBe(403);
+  });
+
+  it('is edited by the rules, or against them with a reason; an old draft is not acted on', async () => {
+    const before = await get();
+    const [first] = shown(before.body);
+    const swap = { assignment_id: first?.id, supporter_id: rocker };
+    const refused = await post('assignments/swap', swap);
+    expect([refused.status, refused.body.code]).toEqual([422, 'pair_excluded']);
+    expect(refused.body.detail).toContain('genre');
+
+    const insisted = await post('assignments/swap', { ...swap, reason: 'The label asked for it.' });
+    expect([insisted.status, insisted.headers.get('etag')]).toEqual([200, '"2"']);
+    const override = shown(insisted.body).find(({ id }) => id === first?.id)?.explanation?.override;
+    expect(override).toMatchObject({ codes: ['genre'], reason: 'The label asked for it.', by: api.admin.id });
+    const { rows } = await sql<{ line: string }>`
+      select action || ' ' || coalesce(details ->> 'outcome', 'written') as line
+      from public.soundcloud_audit_log where org_id = ${api.orgId} and action like 'queue.%' order by seq`.execute(
+      api.db,
+    );
+    expect(rows.map(({ line }) => line)).toEqual([
+      'queue.request written',
+      'queue.swapAssignment refused: pair_excluded',
+      'queue.override written',
+      'queue.swapAssignment applied',
+    ]);
+
+    const stale = await post('approve', {}, { headers: { 'If-Match': '"1"' } });
+    expect([stale.status, stale.body.code]).toEqual([412, 'queue_changed']);
+    expect((await post('approve', {}, { headers: { 'If-Match': 'W/"2"' } })).status).toBe(412);
+    const back = await post('assignments/swap', { ...swap, supporter_id: first?.supporter_id });
+    expect(back.status).toBe(200);
+    const dropped = await post(
+      'assignments/drop',
+      { assignment_id: first?.id },
+      { headers: { 'If-Match': '"3"' } },
+    );
+    expect(dropped.status).toBe(200);
+    expect(dropped.body.unfilled).toEqual([]);
+    const free = supporters.find((id) => !shown(dropped.body).some((one) => one.supporter_id === id));
+    const added = await post('assignments/add', { submission_id: submission, supporter_id: free });
+    expect([added.status, shown(added.body).length]).toEqual([200, 3]);
+
+    const drafts = await api.call('GET', `${path}/drafts`);
+    expect(drafts.body.data.map(({ cause }) => cause)).toEqual([
+      'added',
+      'dropped',
+      'swapped',
+      'swapped',
+      'generated',
+    ]);
+    const diff = await api.call('GET', `${path}/diff?from=1&to=2`);
+    expect(diff.body).toMatchObject({
+      added: [{ supporter_id: rocker }],
+      removed: [{ supporter_id: first?.supporter_id }],
+    });
+    expect((await api.call('GET', `${path}/diff?from=1&to=99`)).status).toBe(404);
+    expect((await api.call('GET', `${path}/drafts/1`)).body).toMatchObject({
+      revision: 1,
+      cause: 'generated',
+    });
+    const dry = await post('dry-run');
+    expect(dry.body.diff).not.toBeNull();
+  });
+
+  it('is generated anew, then approved in part, once', async () => {
+    const fresh = await post('regenerate');
+    expect([fresh.status, fresh.body.revision]).toEqual([200, 6]);
+    const [mine, out] = shown(fresh.body);
+    const excluded = out?.id;
+    const own = HANDLES[supporters.indexOf(mine?.supporter_id ?? '')];
+    const chosen = await api.addLogin(`${own}@members.test`);
+    const body = { exclude_assignment_ids: [excluded] };
+    const approved = await post('approve', body, { headers: { 'If-Match': '"6"' }, key: 'approve-once' });
+    expect(approved.status).toBe(200);
+    const repeated = await post('approve', body, { headers: { 'If-Match': '"6"' }, key: 'approve-once' });
+    expect(repeated.status).toBe(200);
+    const late = await post('approve', {}, { as: api.moderator });
+    expect([late.status, late.body.code]).toEqual([409, 'queue_already_approved']);
+    expect(late.body.detail).toContain(api.admin.id);
+    await eventually('it is out', async () => (await get()).body.status === 'published');
+    expect(await events()).toMatchObject({ 'queue.published': 1 });
+    expect(shown((await get()).body).map(({ id }) => id)).not.toContain(excluded);
+
+    // A member sees the queue now, and the own assignment with its track, nobody else's and no reasons.
+    const seen = await get(chosen);
+    expect(shown(seen.body).map(({ id }) => id)).toEqual([mine?.id]);
+    for (const one of shown(seen.body)) {
+      expect(one.track?.url).toBe('https://soundcloud.com/artist/track');
+      expect(one.explanation).toBeNull();
+    }
+    expect(seen.body).toMatchObject({
+      status: 'published',
+      unfilled: [],
+      unused: [],
+      approved_by: null,
+      wait: null,
+    });
+    expect((await api.call('GET', '/v1/queues', { as: chosen })).body.data).toHaveLength(1);
+    expect((await get(api.otherAdmin)).status).toBe(404);
+  });
+});
+
+it('a queue that lapsed takes no command, and may be asked for again', async () => {
+  const tomorrow = addDays(date, 1);
+  await sql`insert into public.soundcloud_queues (org_id, date, status, closed_at, approve_by, revision)
+    values (${api.orgId}, ${tomorrow}, 'lapsed', now(), now(), 0)`.execute(api.db);
+  const closed = await api.call('POST', `/v1/queues/${tomorrow}/approve`, { body: {} });
+  expect([closed.status, closed.body.code]).toEqual([409, 'queue_closed']);
+  const [artist] = await addMembers(api.db, api.orgId, [
+    { handle: 'second-artist', balance: 2, activeAt: Date.now() },
+  ]);
+  await addApproved(api.db, api.orgId, [
+    { memberId: artist ?? '', slug: 'other', artist: 'second-artist', supportDate: tomorrow },
+  ]);
+  const asked = await api.call('POST', '/v1/queues', { body: { date: tomorrow } });
+  expect(asked.status).toBe(202);
+  await eventually('the draft', async () => {
+    const { body } = await api.call('GET', `/v1/queues/${tomorrow}`);
+    return body.status === 'draft' && body.wait !== null && body.closed_at === null;
+  });
+});
