@@ -105,6 +105,9 @@ export async function backfill(trx: Trx, request: BackfillRequest): Promise<Back
   return { placed: true, assignmentId: placed.id, supporterId: placed.supporter_id, slotAt: placed.slot_at };
 }
 
+/** What settling is given, so that it needs nothing of the queue. */
+export type Backfill = typeof backfill;
+
 /** Whether enough of the queue's window is left for somebody new. */
 function mayBackfill(date: string, settings: OrgSettings, now: number): boolean {
   const { window_end, backfill_min_hours } = settings.queue_hours;

@@ -134,6 +134,11 @@ describe('a draft', () => {
     expect(await facts.events()).toEqual({});
   });
 
+  it('does not take what another draft has already', async () => {
+    await generate();
+    expect(await generate('tomorrow', TEN, NEXT_DATE)).toMatchObject({ state: { queueId: null } });
+  });
+
   it('made anew keeps the cut-off and the ids of the pairs that stay', async () => {
     const { state } = await generate();
     const before = await facts.assignments(DATE);

@@ -74,6 +74,8 @@ describe('the OpenAPI document', () => {
         (name) => `submission.${name}`,
       ),
       'credits.changed',
+      ...['drafted', 'approved', 'published', 'lapsed', 'settled'].map((name) => `queue.${name}`),
+      'assignment.published',
     ]);
     const problem = document.components?.schemas?.Problem as { properties: { code: { enum: string[] } } };
     expect(problem.properties.code.enum).toEqual(PROBLEM_CODES);

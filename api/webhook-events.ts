@@ -1,6 +1,7 @@
 /** The events integrators receive: type, words, schema and an example of each body `{type, timestamp, data}`. */
 import { z } from 'zod';
 import type { EventType } from '../domain/events.js';
+import { queueWebhookEvents } from './queue-webhook-events.js';
 import { timestamp } from './schemas.js';
 
 export interface WebhookEvent {
@@ -137,4 +138,5 @@ export const webhookEvents: readonly WebhookEvent[] = [
       },
     },
   },
+  ...queueWebhookEvents,
 ];

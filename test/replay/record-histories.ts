@@ -1,6 +1,7 @@
 /**
- * Records histories of real runs for replay.test.ts: `npx tsx test/replay/record-histories.ts`. On servers of its own,
- * with days of 24 seconds, so that alarms ring within seconds.
+ * Records histories of real runs for replay.test.ts: `npx tsx test/replay/record-histories.ts [WORD]`, with a word only
+ * the stories that have it in their name. On servers of its own, with days of 24 seconds, so that alarms ring within
+ * seconds.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -11,6 +12,7 @@ import type { ReviewState } from '../../domain/submission-review.js';
 import { cacheFolder } from '../../sandbox/cache-folder.js';
 import { workflowBundle } from '../../sandbox/workflow-bundle.js';
 import { attributionId } from '../../workflows/attribution/contract.js';
+import { dailyQueueState, dailyQueueUpdates } from '../../workflows/daily-queue/contract.js';
 import { RECONCILER_TYPE } from '../../workflows/reconciler/contract.js';
 import {
   SUBMISSION_REVIEW_TYPE,
@@ -20,6 +22,7 @@ import {
 import { ownPostgres, ownTemporal } from '../chaos/support/own-servers.js';
 import { reviewsOf } from '../chaos/support/reviews.js';
 import { queuesOf } from '../support/queues.js';
+import { addQueueOrg, settleAll, startQueue, type TestQueue } from '../support/daily-queues.js';
 import { eventually } from '../support/review-facts.js';
 import { createWorld, type Submission, type World } from '../support/world.js';
 import { historyToJson } from './history-json.js';
@@ -44,7 +47,8 @@ async function main(): Promise<void> {
   });
   try {
     await world.startWorker();
-    for (const [name, story] of Object.entries(STORIES)) {
+    const [, , word = ''] = process.argv;
+    for (const [name, story] of Object.entries(STORIES).filter(([title]) => title.includes(word))) {
       console.error(`recording: ${name}`);
       await story(world, saveTo(world));
     }
@@ -262,6 +266,68 @@ const STORIES: Record<string, (world: World, save: Save) => Promise<void>> = {
     await save('submission-review', 'continued-last-run', handle);
   },
 
+  async 'queue: warned, lapsed, asked for again, lapsed'(world, save) {
+    const queue = await addQueueOrg(world, await businessNow(world), {
+      min_approval_hours: 4,
+      no_generation_after: '23:59',
+    });
+    const first = await startQueue(world, queue);
+    await first.result();
+    await save('daily-queue', 'lapsed', first);
+    await world.db
+      .updateTable('soundcloud_queues')
+      .set({ status: 'draft', approve_by: null, closed_at: null })
+      .where('org_id', '=', queue.orgId)
+      .execute();
+    const again = await startQueue(world, queue);
+    await again.result();
+    await save('daily-queue', 'lapsed-again', again);
+    const closed = await startQueue(world, queue);
+    await closed.result();
+    await save('daily-queue', 'started-on-a-closed-row', closed);
+  },
+
+  async 'queue: edited, refused, approved, published, settled'(world, save) {
+    const queue = await addQueueOrg(world, await businessNow(world), { approval_cutoff: '23:59' });
+    const handle = await startQueue(world, queue);
+    await reached(world, queue, 'approval');
+    const by = queue.adminId;
+    const [first] = await queue.facts.assignments(queue.date);
+    await handle.signal('approve', 'rubbish');
+    await handle.signal('dropAssignment', { by, assignmentId: queue.orgId });
+    await handle.executeUpdate(dailyQueueUpdates.dropAssignment, {
+      args: [{ by, assignmentId: first?.id ?? '' }],
+    });
+    await handle.executeUpdate(dailyQueueUpdates.regenerate, { args: [{ by }] });
+    await handle.executeUpdate(dailyQueueUpdates.approve, { args: [{ by }] });
+    await reached(world, queue, 'settling');
+    await handle.signal('approve', { by });
+    await handle.signal('assignmentsSettled', {});
+    await settleAll(world, queue, await businessNow(world));
+    await handle.signal('assignmentsSettled', {});
+    await handle.result();
+    await save('daily-queue', 'published', handle);
+  },
+
+  async 'queue: without demand'(world, save) {
+    const queue = await addQueueOrg(world, await businessNow(world));
+    await world.db
+      .updateTable('soundcloud_submissions')
+      .set({ status: 'rejected' })
+      .where('id', '=', queue.submission)
+      .execute();
+    const handle = await startQueue(world, queue);
+    await handle.result();
+    await save('daily-queue', 'without-demand', handle);
+  },
+
+  async 'queue: too late to generate'(world, save) {
+    const queue = await addQueueOrg(world, await businessNow(world), { no_generation_after: '00:01' });
+    const handle = await startQueue(world, queue);
+    await handle.result();
+    await save('daily-queue', 'too-late', handle);
+  },
+
   async 'the reconciler, with work to do'(world, save) {
     const submission = await world.submit();
     await reviewsOf(world).taken(submission);
@@ -283,6 +349,17 @@ function saveTo(world: World): Save {
     const neutral = neutralHistory(history, world.config.SPARK_TASK_QUEUE);
     writeFileSync(path.join(folder, `${name}.json`), `${JSON.stringify(neutral, null, 1)}\n`);
   };
+}
+
+async function businessNow(world: World): Promise<number> {
+  return toBusiness(await readClock(world.db), Date.now());
+}
+
+function reached(world: World, queue: TestQueue, stage: string): Promise<boolean> {
+  return eventually(`stage ${stage}`, async () => {
+    const { state } = await world.client.workflow.getHandle(queue.workflowId).query(dailyQueueState);
+    return state?.stage === stage;
+  });
 }
 
 async function setting(

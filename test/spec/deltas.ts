@@ -49,7 +49,7 @@ export const ADDED_COLUMNS: Readonly<Record<string, string[]>> = {
   soundcloud_queues: [
     'settled_at',
     'closed_at',
-    // Until when ops may approve; the newest draft, for If-Match; what became of it (decision 0072).
+    // Until when ops may approve; the newest draft, for If-Match; what became of it (decision 0075).
     'approve_by',
     'revision',
     'totals',

@@ -1,0 +1,186 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { atTimeOfDay, HOUR_MS } from './calendar.js';
+import {
+  approveBy,
+  CUTOFF_WARNING_HOURS,
+  checkQueueCommand,
+  checkRequest,
+  type DailyQueueState,
+  generateUntil,
+  nextQueueAlarm,
+  nextSupportDate,
+  type QueueStage,
+  queueWait,
+} from './daily-queue.js';
+import { QUEUE_REFUSALS, type QueueCommandName, readQueueCommand } from './daily-queue-commands.js';
+import { DEFAULT_SETTINGS } from './settings.js';
+
+const HOURS = DEFAULT_SETTINGS.queue_hours;
+const DATE = '2026-03-10';
+const ZONE = 'Europe/Berlin';
+const at = (time: string, date = DATE) => atTimeOfDay(date, time, ZONE);
+const UNTIL = { at: generateUntil(DATE, ZONE, HOURS), hours: HOURS };
+const BY = 'a4e1c5ea-3f6b-4a35-8a43-0d6d7d5b1a11';
+
+const state = (more: Partial<DailyQueueState> = {}): DailyQueueState => ({
+  queueId: 'queue',
+  date: DATE,
+  stage: 'approval',
+  status: 'draft',
+  since: at('06:00'),
+  revision: 2,
+  assignments: 3,
+  generatedAt: at('06:00'),
+  approveBy: at('12:00'),
+  warned: [],
+  approvedBy: null,
+  approvedAt: null,
+  ...more,
+});
+
+describe('times of a queue', () => {
+  it('the cut-off is the later of noon and two hours after generation', () => {
+    expect(approveBy(DATE, ZONE, HOURS, at('06:00'))).toBe(at('12:00'));
+    expect(approveBy(DATE, ZONE, HOURS, at('10:30'))).toBe(at('12:30'));
+    expect(approveBy(DATE, ZONE, HOURS, at('18:00'))).toBe(at('20:00'));
+  });
+
+  it('nothing is generated after six in the evening, nor asked for outside of the week ahead', () => {
+    expect(checkRequest(DATE, at('18:00'), ZONE, HOURS)).toEqual({ ok: true });
+    expect(checkRequest(DATE, at('18:01'), ZONE, HOURS)).toMatchObject({ code: 'too_late_to_generate' });
+    expect(checkRequest('2026-03-17', at('06:00'), ZONE, HOURS)).toEqual({ ok: true });
+    expect(checkRequest('2026-03-18', at('06:00'), ZONE, HOURS)).toMatchObject({
+      code: 'queue_date_out_of_range',
+    });
+    expect(checkRequest('2026-03-09', at('06:00'), ZONE, HOURS)).toMatchObject({
+      code: 'queue_date_out_of_range',
+    });
+  });
+
+  it('what is not served moves to the next date without a queue', () => {
+    expect(nextSupportDate(DATE, new Set([DATE]))).toBe('2026-03-11');
+    expect(nextSupportDate('2026-02-28', new Set(['2026-03-01', '2026-03-02']))).toBe('2026-03-03');
+  });
+});
+
+describe('alarms', () => {
+  it('are the warnings three hours and one hour before, then the cut-off', () => {
+    expect(nextQueueAlarm(state(), at('06:00'))).toEqual({ kind: 'warning', hours: 3, at: at('09:00') });
+    expect(nextQueueAlarm(state({ warned: [3] }), at('09:00'))).toEqual({
+      kind: 'warning',
+      hours: 1,
+      at: at('11:00'),
+    });
+    expect(nextQueueAlarm(state({ warned: [3, 1] }), at('11:00'))).toEqual({
+      kind: 'cutoff',
+      at: at('12:00'),
+    });
+  });
+
+  it('skip what was due at generation, and after a pause what is over', () => {
+    const late = state({ generatedAt: at('10:00'), approveBy: at('12:00') });
+    expect(nextQueueAlarm(late, at('10:00'))).toMatchObject({ hours: 1 });
+    expect(nextQueueAlarm(state(), at('11:30'))).toMatchObject({ hours: 1 });
+    expect(nextQueueAlarm(state({ warned: [1] }), at('11:30'))).toMatchObject({ kind: 'cutoff' });
+    expect(nextQueueAlarm(state(), at('13:00'))).toMatchObject({ kind: 'cutoff' });
+  });
+
+  it('ring each at most once, in order, and end with the cut-off, however long the worker is away', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 12 * 60 }),
+        fc.integer({ min: 60, max: 12 * 60 }),
+        fc.array(fc.integer({ min: 1, max: 400 }), { maxLength: 20 }),
+        (generated, length, pauses) => {
+          const generatedAt = at('00:00') + generated * 60_000;
+          const cutoff = generatedAt + length * 60_000;
+          let now = generatedAt;
+          let queue = state({ generatedAt, approveBy: cutoff });
+          const rung: number[] = [];
+          for (const pause of [...pauses, 24 * 60]) {
+            now += pause * 60_000;
+            for (;;) {
+              const alarm = nextQueueAlarm(queue, now);
+              if (alarm === null || alarm.at > now) break;
+              if (alarm.kind === 'cutoff') {
+                expect(now).toBeGreaterThanOrEqual(cutoff);
+                queue = { ...queue, stage: 'closed', status: 'lapsed' };
+              } else {
+                expect(alarm.at).toBeGreaterThan(generatedAt);
+                rung.push(alarm.hours);
+                queue = { ...queue, warned: [...queue.warned, alarm.hours] };
+              }
+            }
+          }
+          expect(queue.stage).toBe('closed');
+          expect(rung).toEqual(CUTOFF_WARNING_HOURS.filter((hours) => rung.includes(hours)));
+        },
+      ),
+    );
+  });
+});
+
+describe('commands', () => {
+  const read = (name: QueueCommandName, input: object) => {
+    const result = readQueueCommand(name, { by: BY, ...input }, 'fallback');
+    if (!result.ok) throw new Error(result.reason);
+    return result.command;
+  };
+
+  it('are refused with the state in the words', () => {
+    const approve = read('approve', {});
+    expect(checkQueueCommand(state(), approve, at('07:00'), UNTIL)).toEqual({ ok: true });
+    const out = state({ stage: 'settling', status: 'published', approvedBy: BY, approvedAt: at('08:00') });
+    const refused = checkQueueCommand(out, approve, at('09:00'), UNTIL);
+    expect(refused).toMatchObject({ code: 'queue_already_approved', reason: expect.stringContaining(BY) });
+    const lapsed = state({ stage: 'closed', status: 'lapsed' });
+    expect(checkQueueCommand(lapsed, approve, at('13:00'), UNTIL)).toMatchObject({ code: 'queue_closed' });
+    const none = state({ stage: 'closed', queueId: null });
+    expect(checkQueueCommand(none, approve, at('13:00'), UNTIL)).toMatchObject({
+      reason: expect.stringContaining('no submission'),
+    });
+  });
+
+  it('are for the draft that was seen, and nothing is generated anew too late', () => {
+    const stale = read('approve', { ifRevision: 1 });
+    expect(checkQueueCommand(state(), stale, at('07:00'), UNTIL)).toMatchObject({ code: 'queue_changed' });
+    expect(checkQueueCommand(state({ revision: 1 }), stale, at('07:00'), UNTIL)).toEqual({ ok: true });
+    const regenerate = read('regenerate', {});
+    expect(checkQueueCommand(state(), regenerate, at('18:30'), UNTIL)).toMatchObject({
+      code: 'too_late_to_generate',
+    });
+  });
+
+  it('are read without throwing, whatever is sent, and refusals are in the registry', () => {
+    const names = fc.constantFrom<QueueCommandName>(
+      'approve',
+      'regenerate',
+      'swapAssignment',
+      'dropAssignment',
+      'addAssignment',
+    );
+    const stages = fc.constantFrom<QueueStage>('generation', 'approval', 'publishing', 'settling', 'closed');
+    fc.assert(
+      fc.property(names, fc.anything(), stages, fc.nat(3), (name, input, stage, revision) => {
+        const result = readQueueCommand(name, input, 'fallback');
+        if (!result.ok) {
+          expect(result.code).toBe('malformed_command');
+          return;
+        }
+        const check = checkQueueCommand(state({ stage, revision }), result.command, at('07:00'), UNTIL);
+        if (!check.ok) expect(Object.keys(QUEUE_REFUSALS)).toContain(check.code);
+        if (stage === 'closed' || stage === 'settling') expect(check.ok).toBe(false);
+      }),
+    );
+  });
+});
+
+it('somebody is waited for exactly while ops or supporters can move the queue', () => {
+  const waits = (['generation', 'approval', 'publishing', 'settling', 'closed'] as const).map(
+    (stage) => queueWait(state({ stage }))?.waitingOn ?? null,
+  );
+  expect(waits).toEqual([null, 'ops', null, 'supporter', null]);
+  expect(queueWait(state())?.dueAt).toBe(at('12:00'));
+  expect(HOUR_MS * 6).toBe((queueWait(state())?.dueAt ?? 0) - state().since);
+});
