@@ -100,12 +100,23 @@ async function askOps(
     entity_id: id,
     workflow_id: submissionReviewId(orgId, id),
     dedupe_key: `submission_shifts:${id}:${shift_count}`,
+    actions: [
+      { label: 'Let it wait on', method: 'POST', path: `/v1/submissions/${id}/keep-waiting`, body: {} },
+      {
+        label: 'Give up and close it',
+        method: 'POST',
+        path: `/v1/submissions/${id}/close-support`,
+        body: {},
+      },
+    ],
   }));
   await sql`
-    insert into public.soundcloud_ops_tasks (org_id, kind, title, body, entity_type, entity_id, workflow_id, dedupe_key)
-    select ${orgId}::uuid, 'submission_shifts', r.title, r.body, 'submission', r.entity_id, r.workflow_id, r.dedupe_key
+    insert into public.soundcloud_ops_tasks
+      (org_id, kind, title, body, entity_type, entity_id, workflow_id, dedupe_key, actions)
+    select ${orgId}::uuid, 'submission_shifts', r.title, r.body, 'submission', r.entity_id, r.workflow_id, r.dedupe_key,
+      r.actions
     from jsonb_to_recordset(${jsonb(rows)})
-      as r (title text, body text, entity_id uuid, workflow_id text, dedupe_key text)
+      as r (title text, body text, entity_id uuid, workflow_id text, dedupe_key text, actions jsonb)
     on conflict (org_id, dedupe_key) do nothing`.execute(trx);
   await notify(trx, {
     orgId,

@@ -46,13 +46,13 @@ export function proposalActivities() {
 }
 
 /**
- * The steps of a daily queue that go over the whole network: minutes at most, idempotent by step id, repeated for as
+ * The steps of a daily queue that go over the whole network: seconds, or minutes where many must be asked instead, idempotent by step id, repeated for as
  * long as the database is away. They heartbeat, because ops wait for them: one that died with its worker is tried again
  * soon.
  */
 export function queueActivities() {
   return proxyActivities<Pick<Activities, 'changeQueue' | 'publishQueue' | 'lapseQueue'>>({
-    startToCloseTimeout: '5 minutes',
+    startToCloseTimeout: '15 minutes',
     heartbeatTimeout: '20 seconds',
     retry: {
       initialInterval: '500 milliseconds',
@@ -70,7 +70,7 @@ export function queueActivities() {
  */
 export function generationActivities() {
   return proxyActivities<Pick<Activities, 'generateQueue'>>({
-    startToCloseTimeout: '5 minutes',
+    startToCloseTimeout: '15 minutes',
     heartbeatTimeout: '20 seconds',
     retry: {
       initialInterval: '1 second',
