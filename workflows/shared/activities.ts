@@ -46,9 +46,9 @@ export function proposalActivities() {
 }
 
 /**
- * The steps of a daily queue that go over the whole network: seconds, or minutes where many must be asked instead, idempotent by step id, repeated for as
- * long as the database is away. They heartbeat, because ops wait for them: one that died with its worker is tried again
- * soon.
+ * The steps of a daily queue that go over the whole network: seconds, or minutes where many must be asked instead.
+ * Idempotent by step id, repeated for as long as the database is away. They heartbeat, because ops wait for them: one
+ * that died with its worker is tried again soon.
  */
 export function queueActivities() {
   return proxyActivities<Pick<Activities, 'changeQueue' | 'publishQueue' | 'lapseQueue'>>({
