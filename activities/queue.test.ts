@@ -317,28 +317,24 @@ describe('publishing', () => {
   });
 
   it('publishes what the member still can pay', async () => {
-    await owner
-      .transaction()
-      .execute((trx) =>
-        sql`select set_config('app.org_id', ${orgId}, true)`
-          .execute(trx)
-          .then(() =>
-            postCredits(
-              trx,
-              orgId,
-              [
-                {
-                  kind: 'manual',
-                  member_id: artist,
-                  amount: -2,
-                  reason: 'correction',
-                  key: `minus-${orgId}`,
-                },
-              ],
-              { at: new Date(TEN) },
-            ),
-          ),
-      );
+    await owner.transaction().execute((trx) =>
+      sql`select set_config('app.org_id', ${orgId}, true)`.execute(trx).then(() =>
+        postCredits(
+          trx,
+          orgId,
+          [
+            {
+              kind: 'manual',
+              member_id: artist,
+              amount: -2,
+              reason: 'correction',
+              key: `minus-${orgId}`,
+            },
+          ],
+          { at: new Date(TEN) },
+        ),
+      ),
+    );
     await publish();
     expect(await facts.assignments(DATE)).toHaveLength(1);
     expect(await facts.heldCredits()).toBe(1);

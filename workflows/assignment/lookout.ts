@@ -27,7 +27,7 @@ export function createLookout(
   now: () => number,
 ): Lookout {
   const { lookForRepost } = proofActivities();
-  const scope = new CancellationScope({ cancellable: true });
+  let scope = new CancellationScope({ cancellable: true });
   let underWay = false;
   let result: LookResult | undefined;
   /** What SoundCloud calls the supporter; asked for once. */
@@ -89,6 +89,7 @@ export function createLookout(
     },
     begin(planned) {
       underWay = true;
+      scope = new CancellationScope({ cancellable: true });
       void run(planned);
     },
     async stop() {

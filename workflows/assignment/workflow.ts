@@ -73,6 +73,8 @@ export async function assignmentWorkflow(input: AssignmentInput): Promise<void> 
   businessNow = waiting.now;
   let assignment: AssignmentState = carried?.state ?? opening.state;
   let stepsTaken = carried?.stepsTaken ?? 0;
+  /** Revision of the state that the database knows. */
+  let recorded = opening.state.revision;
   state = assignment;
   courier.mail(opening.mails, `your repost: ${label}`);
   announce();
@@ -109,7 +111,10 @@ export async function assignmentWorkflow(input: AssignmentInput): Promise<void> 
     const command = inbox.next();
     if (command !== undefined) return handle(command);
     const result = lookout.take();
-    if (result !== undefined) return take(applyLook(assignment, result, waiting.now()));
+    if (result !== undefined) {
+      await take(applyLook(assignment, result, waiting.now()));
+      return;
+    }
     if (alarm === null || alarm.at > waiting.now()) return;
     if (alarm.kind !== 'look') await take(raiseAssignmentAlarm(assignment, alarm.kind, waiting.now()));
     else if (assignment.look !== null) lookout.begin(assignment.look);
@@ -119,8 +124,9 @@ export async function assignmentWorkflow(input: AssignmentInput): Promise<void> 
     const command = await withoutShortLink(given);
     const check = checkAssignmentCommand(assignment, command);
     if (!check.ok) return refuse(command, check.code, check.reason);
-    const refusal = await take(applyAssignmentCommand(assignment, command, waiting.now()), command);
-    inbox.settle(command, refusal ?? { applied: true });
+    const outcome = await take(applyAssignmentCommand(assignment, command, waiting.now()), command);
+    // Not settled, it is looked at again in the state that was found.
+    if (outcome !== 'again') inbox.settle(command, outcome);
   }
 
   async function refuse(command: AssignmentCommand, code: AssignmentRefusalCode, reason: string) {
@@ -146,7 +152,7 @@ export async function assignmentWorkflow(input: AssignmentInput): Promise<void> 
     const { next, ...change } = transition;
     if (change.step === null) {
       setAssignment(next);
-      return null;
+      return { applied: true as const };
     }
     const now = waiting.now();
     const result = await db.recordAssignmentStep.executeWithOptions({ summary: `${change.step}: ${label}` }, [
@@ -157,15 +163,18 @@ export async function assignmentWorkflow(input: AssignmentInput): Promise<void> 
         command: command ?? null,
         change,
         next,
+        basedOn: recorded,
         wait: assignmentWait(next, now),
         now,
       },
     ]);
-    if (!result.applied) return result;
-    // The row knows more than this run: a command was applied by a run that is lost, and came again.
-    setAssignment(result.repeated ? result.state : next);
+    if (result.kind === 'refused') return { applied: false as const, ...result };
+    // The database knows more than this run when a run that is lost was quicker: then its state is taken up.
+    const state = result.kind === 'overtaken' ? result.state : next;
+    recorded = state.revision;
+    setAssignment(state);
     courier.mail(result.mails, `${change.mail ?? change.step}: ${label}`);
-    return null;
+    return result.kind === 'overtaken' && !result.applied ? ('again' as const) : { applied: true as const };
   }
 
   /** What a short link stands for shows when it is followed; one that cannot be followed now is taken as it is. */
@@ -187,9 +196,9 @@ export async function assignmentWorkflow(input: AssignmentInput): Promise<void> 
   /** Starts the next run with what this one knows; put off while a command is under way. */
   async function carryOn() {
     const owedMails = await courier.handOver();
+    await lookout.stop();
     await condition(() => allHandlersFinished() || inbox.hasWork());
     if (inbox.hasWork()) return courier.mail(owedMails, label);
-    await lookout.stop();
     const next: AssignmentCarried = {
       state: assignment,
       outcomes: inbox.outcomes,
