@@ -96,7 +96,7 @@ export interface AssignmentDependencies {
 
 const PAGE = '/console/assignments/';
 
-export function createAssignmentActivities({ db, soundcloud, backfill, publicUrl }: AssignmentDependencies) {
+export function createAssignmentActivities({ db, soundcloud, publicUrl }: AssignmentDependencies) {
   const pageOf = (assignmentId: string) => `${publicUrl.replace(/\/+$/, '')}${PAGE}${assignmentId}`;
 
   return {
