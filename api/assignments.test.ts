@@ -180,6 +180,33 @@ describe('skip', () => {
   });
 });
 
+describe('the place of a skipped assignment', () => {
+  it('is filled by the next supporter, who is told', async () => {
+    const assignment = await underWay({ refilled: true });
+    await sql`update public.soundcloud_members set last_activity_at = private.business_now()`.execute(
+      stack.db,
+    );
+    await api.call('POST', path(assignment, '/skip'), { as: admin, body: { reason: 'ill' } });
+    const { rows } = await sql<{ id: string; done: boolean }>`
+      select a.id, (e.data ->> 'queue_done')::boolean as done
+      from public.soundcloud_queue_assignments a
+      join public.soundcloud_events e on e.entity_id = a.replacement_for and e.type = 'assignment.settled'
+      where a.replacement_for = ${assignment.id}`.execute(stack.db);
+    expect(rows).toEqual([{ id: expect.any(String), done: false }]);
+    const [replacement] = rows;
+    await eventually('the new supporter is told', async () => {
+      const mails = await stack.db
+        .selectFrom('soundcloud_email_logs')
+        .select('id')
+        .where('related_object_id', '=', replacement?.id ?? '')
+        .execute();
+      return mails.length === 1;
+    });
+    const shown = await api.call('GET', `/v1/assignments/${replacement?.id}`, { as: admin });
+    expect(shown.body).toMatchObject({ replacement_for: assignment.id, wait: { stage: 'proof' } });
+  });
+});
+
 describe('override', () => {
   it('by two at the same moment decides once, and is audited', async () => {
     const assignment = await underWay();
@@ -196,10 +223,12 @@ describe('override', () => {
     expect(settled).toHaveLength(1);
     const audits = await stack.db
       .selectFrom('soundcloud_audit_log')
-      .select(['action', 'reason'])
+      .select(['actor_id', 'details'])
       .where('entity_id', '=', assignment.id)
+      .where('action', '=', 'assignment.overrideOutcome')
       .execute();
-    expect(audits.filter(({ action }) => action === 'assignment.overrideOutcome')).toHaveLength(3);
+    const applied = audits.filter(({ details }) => (details as { outcome?: string }).outcome === 'applied');
+    expect(applied.map(({ actor_id }) => actor_id)).toEqual([admin.id]);
   });
 
   it('of the last two of a queue at the same moment tells the queue once', async () => {

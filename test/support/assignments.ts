@@ -29,6 +29,8 @@ export interface PublishOptions {
   price?: number;
   artist?: Member;
   submission?: Submission;
+  /** True: the queue is one of the days to come, so a place that falls free is filled again (default: a past day). */
+  refilled?: boolean;
   /** True marks the events as relayed: the test starts the workflows itself. */
   unstarted?: boolean;
 }
@@ -37,6 +39,7 @@ export function assignmentsOf(world: World, now?: () => Promise<number>) {
   const { db, orgId, client } = world;
   const { admin } = world.sandbox;
   let queues = 0;
+  let firstDay: number | undefined;
 
   /** Business time. */
   async function businessNow(): Promise<number> {
@@ -82,7 +85,8 @@ export function assignmentsOf(world: World, now?: () => Promise<number>) {
   async function approved(artist: Member): Promise<Submission> {
     const submission = await world.submit({ member: artist, unstarted: true });
     await sql`update public.soundcloud_submissions
-      set status = 'approved', decided_at = private.business_now(), artist_name = 'Night Harbor', track_name = 'Low Tide'
+      set status = 'approved', decided_at = private.business_now(), artist_name = 'Night Harbor', track_name = 'Low Tide',
+        family = 'Electronic', subgenres = '{House}'
       where id = ${submission.id}`.execute(db);
     return submission;
   }
@@ -97,7 +101,10 @@ export function assignmentsOf(world: World, now?: () => Promise<number>) {
     const submission = options.submission ?? (await approved(artist));
     queues += 1;
     // A date of its own for each queue, none of which another test of the file uses.
-    const date = dateOf(at + queues * 24 * HOUR_MS, 'UTC');
+    firstDay ??= at;
+    const date = dateOf(firstDay + (options.refilled ? queues : -queues) * 24 * HOUR_MS, 'UTC');
+    await sql`update public.soundcloud_submissions set support_date = coalesce(support_date, ${date}::date)
+      where id = ${submission.id}`.execute(db);
     const rows = await withOrg(db, orgId, async (trx) => {
       const queue = await trx
         .insertInto('soundcloud_queues')
