@@ -38,8 +38,6 @@ export interface PublishOptions {
 export function assignmentsOf(world: World, now?: () => Promise<number>) {
   const { db, orgId, client } = world;
   const { admin } = world.sandbox;
-  let queues = 0;
-  let firstDay: number | undefined;
 
   /** Business time. */
   async function businessNow(): Promise<number> {
@@ -91,6 +89,15 @@ export function assignmentsOf(world: World, now?: () => Promise<number>) {
     return submission;
   }
 
+  /** A date that has no queue yet: after all that have one, or before them. */
+  async function freeDate(today: string, after: boolean): Promise<string> {
+    const { rows } = await sql<{ date: string }>`
+      select (case when ${after} then greatest(max(date), ${today}::date) + 1
+                   else least(min(date), ${today}::date) - 1 end)::text as date
+      from public.soundcloud_queues where org_id = ${orgId}`.execute(db);
+    return rows[0]?.date ?? today;
+  }
+
   async function publish(options: PublishOptions = {}): Promise<PublishedAssignment[]> {
     const { count = 1, slotInHours = 0, price = 1 } = options;
     const at = await businessNow();
@@ -99,10 +106,7 @@ export function assignmentsOf(world: World, now?: () => Promise<number>) {
     while (supporters.length < count) supporters.push(await addSupporter());
     const artist = options.submission?.member ?? options.artist ?? (await addArtist());
     const submission = options.submission ?? (await approved(artist));
-    queues += 1;
-    // A date of its own for each queue, none of which another test of the file uses.
-    firstDay ??= at;
-    const date = dateOf(firstDay + (options.refilled ? queues : -queues) * 24 * HOUR_MS, 'UTC');
+    const date = await freeDate(dateOf(at, 'UTC'), options.refilled === true);
     await sql`update public.soundcloud_submissions set support_date = coalesce(support_date, ${date}::date)
       where id = ${submission.id}`.execute(db);
     const rows = await withOrg(db, orgId, async (trx) => {
