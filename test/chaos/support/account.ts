@@ -60,6 +60,7 @@ export function neutral(value: unknown): unknown {
     .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, '<id>')
     .replace(/\bmember-\d+\b/g, '<handle>')
     .replace(/\bMember \d+\b/g, '<name>')
+    .replace(/\btrack-\d+\b/g, '<track>')
     .replace(/\bsoundcloud:(\w+):\d+\b/g, '<urn>')
     .replace(/\b\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d))?/g, '<time>');
 }
