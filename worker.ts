@@ -65,6 +65,7 @@ export async function startWorker(config: Config, log: Logger): Promise<RunningW
     db,
     ...(await createProviders(config, db)),
     mailFrom: config.MAIL_FROM,
+    publicUrl: config.PUBLIC_URL ?? `http://${config.HOST}:${config.PORT}`,
     starter,
   });
 

@@ -4,9 +4,11 @@ import type { EmailPort } from '../providers/email/port.js';
 import type { InfluencePlannerPort } from '../providers/influence-planner/port.js';
 import type { SlackPort } from '../providers/slack/port.js';
 import type { SoundCloudPort } from '../providers/soundcloud/port.js';
+import { createAssignmentActivities } from './assignments.js';
 import { createAttributionActivities } from './attribution.js';
 import { createAttributionCaptureActivities } from './attribution-capture.js';
 import { createEmailActivities } from './email.js';
+import { createProofActivities } from './proof.js';
 import { createQueueActivities } from './queue.js';
 import { createReconcilerActivities, type LifecycleStarter } from './reconciler.js';
 import { createScheduledStartActivities } from './scheduled-start.js';
@@ -23,6 +25,8 @@ export interface ActivityDependencies {
   influencePlanner: InfluencePlannerPort;
   slack: SlackPort;
   mailFrom: string;
+  /** Where people find the product, for links in mails. */
+  publicUrl: string;
   starter: LifecycleStarter;
 }
 
@@ -32,6 +36,7 @@ export function createActivities(dependencies: ActivityDependencies) {
     database: {
       ...createSubmissionActivities(dependencies),
       ...createQueueActivities(dependencies),
+      ...createAssignmentActivities(dependencies),
       ...createSubmissionSupportActivities(dependencies),
       ...createAttributionActivities(dependencies),
       ...createReconcilerActivities(dependencies),
@@ -40,6 +45,7 @@ export function createActivities(dependencies: ActivityDependencies) {
     },
     soundcloud: {
       ...createSoundCloudActivities(dependencies),
+      ...createProofActivities(dependencies),
       ...createAttributionCaptureActivities(dependencies),
     },
     email: { deliverMail: createEmailActivities(dependencies).deliverMail },

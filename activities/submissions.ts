@@ -44,6 +44,7 @@ import { queueSubmissionMail } from './submission-mails.js';
 import { lockSubmission, type Refused, type ReviewTarget, waitKey } from './submission-rows.js';
 import { refusalBySupport } from './submission-support.js';
 import { taker } from './taker.js';
+import { labelOf } from './track-label.js';
 
 export type ReviewOpening =
   | { closed: true; status: SubmissionStatus }
@@ -446,15 +447,4 @@ function audienceOf(
     case 'owner_or_ops':
       return ownerId === null ? { kind: 'ops' } : { kind: 'user', userId: ownerId };
   }
-}
-
-/** The track's address without the secret token of a private link: it goes into summaries and notifications. */
-function addressOf(trackUrl: string): string {
-  return trackUrl.replace(/^https:\/\//, '').replace(/\/s-[^/]+$/, '');
-}
-
-function labelOf(submission: SubmissionRow): string {
-  const { artist_name: artist, track_name: title, track_url: url } = submission;
-  const label = artist && title ? `${artist} – ${title}` : (title ?? addressOf(url));
-  return label.slice(0, 200);
 }

@@ -2,6 +2,8 @@
  * The one registry of everything the API can refuse (RFC 9457, api.md "errors"): code → HTTP status, title, what to do.
  * Codes are permanent: callers branch on them. docs/problems.md and the OpenAPI document are generated from here.
  */
+
+import { ASSIGNMENT_REFUSALS, type AssignmentRefusalCode } from '../domain/assignment-commands.js';
 import { QUEUE_REFUSALS, type QueueRefusalCode } from '../domain/daily-queue-commands.js';
 import { SUBMISSION_REFUSALS, type SubmissionRefusalCode } from '../domain/submission-commands.js';
 import type { TrackUrlCode } from '../domain/track-url.js';
@@ -109,6 +111,17 @@ const stateProblems = {
     'The credit change is decided already',
     'GET it to see how; ask for a new one to correct it.',
   ],
+  assignment_unpublished: [
+    409,
+    'The queue of this assignment is not published',
+    'It takes commands once its queue is published; until then change the draft of the queue.',
+  ],
+  ops_task_waited_for: [
+    409,
+    'A workflow waits for the answer to this task',
+    'Send one of the requests under `actions` of the task; it closes the task.',
+  ],
+  ops_task_closed: [409, 'The task is closed already', 'GET it to see how it was closed.'],
   snapshot_measured: [
     409,
     'The numbers of that day were measured',
@@ -253,9 +266,29 @@ const queueProblems = {
   ),
 } as const;
 
+const assignmentTitles: Record<
+  Exclude<AssignmentRefusalCode, keyof typeof commandTitles>,
+  readonly [string, string]
+> = {
+  assignment_closed: [
+    'The assignment is settled',
+    'Its outcome stands. Credits are corrected by a manual credit change.',
+  ],
+  assignment_completed: ['The assignment is completed', 'The repost is watched; nothing more is needed.'],
+  proof_too_late: ['The deadline is over', 'The outcome is being decided; write to the team.'],
+  proof_url_unrelated: [
+    'The address has nothing to do with this repost',
+    'Send the address of the track, of your profile, or of your repost on SoundCloud.',
+  ],
+};
+
 const trackProblems = withStatus(trackTitles, () => 422);
 const commandProblems = withStatus(commandTitles, (code) =>
   SUBMISSION_REFUSALS[code] === 'conflict' ? 409 : 422,
+);
+
+const assignmentProblems = withStatus(assignmentTitles, (code) =>
+  ASSIGNMENT_REFUSALS[code] === 'conflict' ? 409 : 422,
 );
 
 const serverProblems = {
@@ -293,6 +326,7 @@ const registry = {
   ...trackProblems,
   ...commandProblems,
   ...queueProblems,
+  ...assignmentProblems,
   ...serverProblems,
 };
 

@@ -1,5 +1,7 @@
 /** Every route of /v1. */
 import { accountRoutes } from './accounts.js';
+import { assignmentCommandRoutes } from './assignment-commands.js';
+import { assignmentRoutes } from './assignments.js';
 import { attributionRoutes } from './attribution.js';
 import { avoidListRoutes } from './avoid-list.js';
 import { commandRoutes } from './commands.js';
@@ -11,11 +13,13 @@ import { inboxRoutes } from './inbox.js';
 import { memberGenreRoutes } from './member-genres.js';
 import { memberRoutes } from './members.js';
 import { notificationRoutes } from './notifications.js';
+import { opsTaskRoutes } from './ops-tasks.js';
 import { orgRoutes } from './orgs.js';
 import { previewRoutes } from './preview.js';
 import { proposalRoutes } from './proposals.js';
 import { queueCommandRoutes } from './queue-commands.js';
 import { queueRoutes } from './queues.js';
+import { reliabilityRoutes } from './reliability.js';
 import type { Route } from './route.js';
 import { settingsRoutes } from './settings.js';
 import { submissionCommandRoutes } from './submission-commands.js';
@@ -27,6 +31,9 @@ export const routes: readonly Route[] = [
   ...previewRoutes,
   ...submissionRoutes,
   ...submissionCommandRoutes,
+  ...assignmentRoutes,
+  ...assignmentCommandRoutes,
+  ...opsTaskRoutes,
   ...attributionRoutes,
   ...commandRoutes,
   ...inboxRoutes,
@@ -34,6 +41,7 @@ export const routes: readonly Route[] = [
   ...queueRoutes,
   ...queueCommandRoutes,
   ...memberRoutes,
+  ...reliabilityRoutes,
   ...accountRoutes,
   ...memberGenreRoutes,
   ...avoidListRoutes,

@@ -23,9 +23,9 @@ export type OnBreach = (typeof ON_BREACH)[number];
 
 export const TARGET_BAND_MODES = ['balance', 'size'] as const satisfies readonly TargetBandMode[];
 
-/** Submission review. */
+/** Review of submissions and of proofs. */
 export interface ReviewSettings {
-  /** Percent of an SLA after which it warns. */
+  /** Percent of an SLA after which it warns; of the time for a proof, after which the supporter is reminded. */
   warn_percent: number;
   /** Hours after which the member is reminded of a missing live link, increasing. */
   live_link_reminder_hours: number[];
@@ -35,6 +35,12 @@ export interface ReviewSettings {
   duplicate_days: number;
   /** Shifts to a later queue after which ops are asked whether to go on. */
   max_shifts: number;
+  /** Minutes between two looks for a repost that is missing; three of them confirm that it is. */
+  proof_recheck_minutes: number;
+  /** Hours ops have to judge a proof nobody could verify. */
+  proof_answer_hours: number;
+  /** Percent of the proofs accepted unseen that ops are asked to audit. */
+  proof_audit_percent: number;
 }
 
 /** Target builder, queue and tiers: how often, how close together, how strongly. */
@@ -158,6 +164,9 @@ export const DEFAULT_SETTINGS: OrgSettings = {
     min_reject_words: 10,
     duplicate_days: 30,
     max_shifts: 14,
+    proof_recheck_minutes: 10,
+    proof_answer_hours: 24,
+    proof_audit_percent: 10,
   },
   pacing: {
     max_targets: 20,

@@ -37,6 +37,8 @@ export interface TrackUrl {
 export interface TrackUrlRefusal {
   ok: false;
   code: TrackUrlCode;
+  /** Whose profile it is, with the code `track_url_profile`. */
+  handle?: string;
   /** For people: what is wrong and what to do. */
   reason: string;
 }
@@ -193,15 +195,15 @@ function parsePath(segments: string[], query: string): TrackUrl | TrackUrlRefusa
   }
   const second = segments[1]?.toLowerCase();
   if (second === undefined) {
-    return refuse(
-      'track_url_profile',
+    return profile(
+      handle,
       'This is the address of a profile. Open the track on it and copy the address of the track.',
     );
   }
   const isSet = second === 'sets' && segments.length > 2;
   if (!isSet && PROFILE_PAGES.has(second)) {
-    return refuse(
-      'track_url_profile',
+    return profile(
+      handle,
       'This is a list on a profile. Open the track in it and copy the address of the track.',
     );
   }
@@ -251,6 +253,10 @@ function refuseWithoutAddress(text: string): TrackUrlRefusal {
 
 function malformed(what: string): TrackUrlRefusal {
   return refuse('track_url_malformed', `${what} Copy the address of the track again from the browser.`);
+}
+
+function profile(handle: string, reason: string): TrackUrlRefusal {
+  return { ...refuse('track_url_profile', reason), handle };
 }
 
 function refuse(code: TrackUrlCode, reason: string): TrackUrlRefusal {

@@ -1,5 +1,6 @@
 /** Which workflow belongs to which row: the one table the relay, the reconciler and the API start lifecycles from. */
 import { TypedSearchAttributes } from '@temporalio/common';
+import { ASSIGNMENT_TYPE, assignmentWorkflowId } from '../workflows/assignment/contract.js';
 import {
   ATTRIBUTION_TYPE,
   type AttributionParent,
@@ -88,6 +89,19 @@ const submissionReview: Build = (row) =>
     ],
   });
 
+const assignment: Build = (row) =>
+  lifecycle(row, {
+    workflowType: ASSIGNMENT_TYPE,
+    workflowId: assignmentWorkflowId(row.orgId, row.entityId),
+    args: [{ orgId: row.orgId, assignmentId: row.entityId }],
+    summary: `Assignment ${row.entityId}`,
+    details: [
+      'One repost by one supporter: proof, watch, credits.',
+      '',
+      'Commands, as Update or Signal: `submitProof`, `skip`, `overrideOutcome`. Query: `state`.',
+    ],
+  });
+
 /** @throws Error for a row without its date: the workflow id is made of it. */
 const dailyQueue: Build = (row) => {
   const { orgId, entityKey: date } = row;
@@ -123,6 +137,7 @@ const BY_ENTITY: Readonly<Record<string, Build>> = {
   submission: submissionReview,
   queue: dailyQueue,
   attribution,
+  assignment,
 };
 
 type Route = (event: OutboxEvent) => Handover[];
@@ -173,6 +188,24 @@ const tellReview =
     },
   ];
 
+/** Tells an assignment; events that name none, such as those of a campaign's schedules, tell nobody. */
+const tellAssignment =
+  (
+    name: 'submitProof' | 'skip' | 'scheduleReported',
+    assignmentOf: (event: OutboxEvent) => unknown,
+    input: (event: OutboxEvent) => object,
+  ): Route =>
+  (event) => {
+    const entityId = assignmentOf(event);
+    if (typeof entityId !== 'string') return [];
+    return [
+      {
+        lifecycle: assignment({ orgId: event.org_id, entityId, entityKey: null }),
+        signal: { name, input: { ...input(event), commandId: event.id } },
+      },
+    ];
+  };
+
 const itself = (event: OutboxEvent) => event.entity_id;
 
 const both =
@@ -194,6 +227,20 @@ const ROUTES: Readonly<Record<string, Route>> = {
     supportDate: data.support_date,
     reason: data.reason,
   })),
+  'assignment.published': own(assignment),
+  'assignment.proof_written': tellAssignment('submitProof', itself, ({ data }) => ({
+    by: data.by,
+    url: data.proof_url,
+  })),
+  'assignment.dropped_out': tellAssignment('skip', itself, ({ data }) => ({
+    by: 'system',
+    reason: data.reason,
+  })),
+  'schedule.reported': tellAssignment(
+    'scheduleReported',
+    ({ data }) => data.assignment_id,
+    ({ data }) => ({ status: data.status, proofUrl: data.proof_url ?? null }),
+  ),
   'assignment.settled': both(
     tellReview(
       'assignmentsSettled',

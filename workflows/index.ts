@@ -1,5 +1,6 @@
 /** The only entry of the workflow bundle: workflow functions, nothing else. Their names are permanent. */
 
+export { assignmentWorkflow } from './assignment/workflow.js';
 export { attributionWorkflow } from './attribution/workflow.js';
 export { dailyQueueWorkflow } from './daily-queue/workflow.js';
 export { reconcilerWorkflow } from './reconciler/workflow.js';

@@ -1,7 +1,6 @@
 /**
- * Records histories of real runs for replay.test.ts: `npx tsx test/replay/record-histories.ts [WORD]`, with a word only
- * the stories that have it in their name. On servers of its own, with days of 24 seconds, so that alarms ring within
- * seconds.
+ * Records histories of real runs for replay.test.ts: `npx tsx test/replay/record-histories.ts`, with parts of names
+ * only those stories. On servers of its own, with days of 24 seconds, so that alarms ring within seconds.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -25,6 +24,7 @@ import { queuesOf } from '../support/queues.js';
 import { addQueueOrg, settleAll, startQueue, type TestQueue } from '../support/daily-queues.js';
 import { eventually } from '../support/review-facts.js';
 import { createWorld, type Submission, type World } from '../support/world.js';
+import { ASSIGNMENT_STORIES } from './assignment-stories.js';
 import { historyToJson } from './history-json.js';
 import { neutralHistory } from './neutral-history.js';
 
@@ -47,8 +47,9 @@ async function main(): Promise<void> {
   });
   try {
     await world.startWorker();
-    const [, , word = ''] = process.argv;
-    for (const [name, story] of Object.entries(STORIES).filter(([title]) => title.includes(word))) {
+    const wanted = process.argv.slice(2);
+    for (const [name, story] of Object.entries({ ...STORIES, ...ASSIGNMENT_STORIES })) {
+      if (wanted.length > 0 && !wanted.some((part) => name.includes(part))) continue;
       console.error(`recording: ${name}`);
       await story(world, saveTo(world));
     }

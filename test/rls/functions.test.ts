@@ -450,3 +450,49 @@ describe('functions of schema private', () => {
     }
   });
 });
+
+describe('functions about assignments', () => {
+  const here = quoted(orgId('here'));
+  const people = ['moderator', 'member', 'both', 'foreign', 'outsider'] as const;
+
+  it('assignment_waits reaches exactly as far as assignment_tracks', async () => {
+    const { rows } = await world.owner.query<{ id: string }>(
+      'select id from public.soundcloud_queue_assignments',
+    );
+    const ids = rows.map(({ id }) => quoted(id)).join();
+    for (const person of people) {
+      const asked = (name: string) =>
+        call<{ assignment_id: string }>(
+          { role: 'spark_api', person, scope: 'here' },
+          `select assignment_id from private.${name}(array[${ids}]::uuid[]) order by 1`,
+        );
+      expect(await asked('assignment_waits'), person).toEqual(await asked('assignment_tracks'));
+    }
+  });
+
+  it('member_record is told to the member and to ops', async () => {
+    const recordOf = async (person: (typeof people)[number]) =>
+      (
+        await call(
+          { role: 'spark_api', person, scope: 'here' },
+          `select * from private.member_record(${here}, ${quoted(memberId('here', 'both'))}, now())`,
+        )
+      ).length;
+    expect([await recordOf('moderator'), await recordOf('both')]).toEqual([1, 1]);
+    expect([await recordOf('member'), await recordOf('foreign'), await recordOf('outsider')]).toEqual([
+      0, 0, 0,
+    ]);
+  });
+
+  it('a task is closed by ops only', async () => {
+    for (const person of ['member', 'both', 'foreign', 'outsider'] as const) {
+      await expect(
+        call(
+          { role: 'spark_api', person, scope: 'here' },
+          `select private.api_close_ops_task(${here}, gen_random_uuid(), 'done', 'note', now())`,
+        ),
+        person,
+      ).rejects.toMatchObject({ code: '42501' });
+    }
+  });
+});

@@ -122,6 +122,20 @@ export function captureActivities() {
 }
 
 /**
+ * Looks for a repost: harmless to repeat, but made once, because the lifecycle counts the looks that SoundCloud does not
+ * answer (the third in a row stops the supporter's clock) and makes them again on durable timers. Heartbeats as above.
+ */
+export function proofActivities() {
+  return proxyActivities<Pick<Activities, 'lookForRepost' | 'expandProofLink'>>({
+    taskQueue: `${workflowInfo().taskQueue}-soundcloud`,
+    startToCloseTimeout: '90 seconds',
+    heartbeatTimeout: '15 seconds',
+    retry: { maximumAttempts: 1 },
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+  });
+}
+
+/**
  * Mails carry an idempotency key that the provider keeps for 24 h: repeated for 23 h, never longer, because a later
  * repeat could reach the recipient twice. Cancelled only to continue as new; the next run sends the same key.
  */

@@ -50,7 +50,7 @@ export async function accountOf(world: World, submission: Submission) {
 }
 
 /** Replaces what is different in each review by what it is. */
-function neutral(value: unknown): unknown {
+export function neutral(value: unknown): unknown {
   if (value instanceof Date) return '<time>';
   if (Array.isArray(value)) return value.map(neutral);
   if (typeof value === 'object' && value !== null)
@@ -60,6 +60,7 @@ function neutral(value: unknown): unknown {
     .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, '<id>')
     .replace(/\bmember-\d+\b/g, '<handle>')
     .replace(/\bMember \d+\b/g, '<name>')
+    .replace(/\btrack-\d+\b/g, '<track>')
     .replace(/\bsoundcloud:(\w+):\d+\b/g, '<urn>')
     .replace(/\b\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d))?/g, '<time>');
 }

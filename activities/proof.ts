@@ -1,0 +1,253 @@
+/** Looks for reposts on SoundCloud and keeps what was seen as evidence. Nothing here decides about a member. */
+import { cancellationSignal } from '@temporalio/activity';
+import { type AssignmentFacts, loadAssignment } from '../db/assignments.js';
+import { type Db, withOrg } from '../db/client.js';
+import { findProofCheck, type LaterRepost, laterReposts, storeProofCheck } from '../db/proof-checks.js';
+import { withoutToken } from '../domain/proof.js';
+import { type Judgement, judgeList, type ListSource, type Verdict } from '../domain/proof-evidence.js';
+import { parseTrackUrl } from '../domain/track-url.js';
+import { ProviderError } from '../providers/errors.js';
+import { RequestNotYetAllowed } from '../providers/rate-limit.js';
+import type { SoundCloudPage, SoundCloudPort } from '../providers/soundcloud/port.js';
+import { notFound, providerFailure } from './failures.js';
+import { withLifesign } from './lifesign.js';
+import type { AskedTooSoon } from './soundcloud.js';
+
+/** Pages of 200 rows that are read of a list at most. */
+const MOST_PAGES = 5;
+
+export interface RepostQuestion {
+  orgId: string;
+  assignmentId: string;
+  source: ListSource;
+  phase: 'proof' | 'watch';
+  /** Evidence is stored under it once; a question under a key that has evidence is answered from it. */
+  key: string;
+  /** `soundcloud:users:<n>` of the supporter where it is known. */
+  supporterUrn: string | null;
+  /** Business ms. */
+  now: number;
+}
+
+export interface RepostAnswer extends Judgement {
+  outcome: 'looked';
+  supporterUrn: string | null;
+  /** Business ms; earlier than the question's when the evidence was there already. */
+  checkedAt: number;
+  /** There are no credentials: nothing was looked at. */
+  degraded: boolean;
+}
+
+interface Sighting extends Judgement {
+  facts: Record<string, unknown>;
+  supporterUrn: string | null;
+}
+
+export function createProofActivities({ db, soundcloud }: { db: Db; soundcloud: SoundCloudPort }) {
+  return {
+    /**
+     * Looks for an assignment's repost in one of SoundCloud's lists and stores what the list shows.
+     * @throws ApplicationFailure `provider_unavailable` when SoundCloud does not answer.
+     */
+    async lookForRepost(question: RepostQuestion): Promise<RepostAnswer | AskedTooSoon> {
+      const { orgId, assignmentId, source, phase, key, now } = question;
+      const read = await withOrg(db, orgId, async (trx) => {
+        const stored = await findProofCheck(trx, question);
+        const assignment = await loadAssignment(trx, orgId, assignmentId);
+        if (assignment === undefined) throw notFound(`Assignment ${assignmentId} does not exist.`);
+        const controls = await laterReposts(
+          trx,
+          orgId,
+          {
+            id: assignmentId,
+            supporterId: assignment.supporter_id,
+            trackUrl: assignment.track_url,
+            slotAt: assignment.slot_at ?? assignment.created_at,
+          },
+          source === 'user_reposts' ? 'supporter' : 'track',
+        );
+        return { stored, assignment, controls };
+      });
+      if (read.stored !== undefined) return answerOf(read.stored, question.supporterUrn);
+      try {
+        const sighting = await withLifesign(() =>
+          look(question, read.assignment, read.controls, cancellationSignal()),
+        );
+        const { verdict, positiveControl, facts, supporterUrn } = sighting;
+        const row = await withOrg(db, orgId, (trx) =>
+          storeProofCheck(trx, {
+            orgId,
+            assignmentId,
+            phase,
+            source,
+            verdict,
+            positiveControl,
+            facts,
+            key,
+            checkedAt: now,
+          }),
+        );
+        return answerOf(row, supporterUrn);
+      } catch (error) {
+        if (error instanceof RequestNotYetAllowed) return { outcome: 'later', notBefore: error.notBefore };
+        if (error instanceof ProviderError) throw providerFailure(error);
+        throw error;
+      }
+    },
+
+    /** What a short link stands for; the link itself when it is dead, or when nothing can be asked now. */
+    async expandProofLink({ url }: { url: string }): Promise<{ url: string }> {
+      const parsed = parseTrackUrl(url);
+      if (!parsed.ok || parsed.kind !== 'short_link') return { url };
+      try {
+        const long = await withLifesign(() => soundcloud.expandShortLink(parsed.url, cancellationSignal()));
+        return { url: long ?? url };
+      } catch (error) {
+        if (error instanceof RequestNotYetAllowed || error instanceof ProviderError) return { url };
+        throw error;
+      }
+    },
+  };
+
+  async function look(
+    question: RepostQuestion,
+    assignment: AssignmentFacts,
+    controls: readonly LaterRepost[],
+    signal: AbortSignal,
+  ): Promise<Sighting> {
+    if (!soundcloud.configured) return nothing('not_configured', question.supporterUrn);
+    try {
+      return question.source === 'user_reposts'
+        ? await lookAtSupporter(question, assignment, controls, signal)
+        : await lookAtTrack(question, assignment, controls, signal);
+    } catch (error) {
+      // Something SoundCloud will never answer is for ops to look at, not a reason to wait for SoundCloud.
+      if (error instanceof ProviderError && refusesThis(error))
+        return nothing('refused_by_soundcloud', question.supporterUrn);
+      throw error;
+    }
+  }
+
+  async function lookAtSupporter(
+    { supporterUrn: known }: RepostQuestion,
+    assignment: AssignmentFacts,
+    controls: readonly LaterRepost[],
+    signal: AbortSignal,
+  ): Promise<Sighting> {
+    if (assignment.handle === null) return nothing('no_account', known);
+    const urn = known ?? (await urnOf(assignment.handle, signal));
+    if (urn === null) return nothing('profile_not_found', null);
+    const wanted = matcherOf(assignment);
+    const kind = wanted.isSet ? 'set' : 'track';
+    const list = await readList(
+      (cursor) => soundcloud.userReposts(urn, { limit: 200, cursor, kind }, signal),
+      (row) => wanted.matches(row.urn, row.permalinkUrl),
+    );
+    if (list === null) return nothing('profile_not_found', urn);
+    const later = controls.filter((control) => {
+      const { matches } = matcherOf(control);
+      return list.rows.some((row) => matches(row.urn, row.permalinkUrl));
+    });
+    const facts = {
+      rows: list.rows.length,
+      // Newest first: what is not in a thousand rows was not reposted since the slot.
+      complete: list.ended || list.rows.length > 0,
+      laterReposts: later.length,
+    };
+    return {
+      ...judgeList({ shows: list.shows, ...facts }),
+      facts: { ...facts, user: urn, later: later.map((control) => withoutToken(control.track_url)) },
+      supporterUrn: urn,
+    };
+  }
+
+  async function lookAtTrack(
+    { supporterUrn }: RepostQuestion,
+    assignment: AssignmentFacts,
+    controls: readonly LaterRepost[],
+    signal: AbortSignal,
+  ): Promise<Sighting> {
+    const urn = assignment.track_urn ?? (await trackUrnOf(assignment.track_url, signal));
+    if (urn === null) return nothing('track_not_found', supporterUrn);
+    const handle = assignment.handle?.toLowerCase();
+    const list = await readList(
+      (cursor) => soundcloud.reposters(urn, { limit: 200, cursor }, signal),
+      (row) => row.urn === supporterUrn || row.handle.toLowerCase() === handle,
+    );
+    if (list === null) return nothing('track_not_found', supporterUrn);
+    const shown = new Set(list.rows.map((row) => row.handle.toLowerCase()));
+    const later = controls.filter((control) => shown.has(control.handle.toLowerCase()));
+    const facts = { rows: list.rows.length, complete: list.ended, laterReposts: later.length };
+    return {
+      ...judgeList({ shows: list.shows, ...facts }),
+      facts: { ...facts, track: urn, later: later.map((control) => control.handle) },
+      supporterUrn,
+    };
+  }
+
+  async function urnOf(handle: string, signal: AbortSignal): Promise<string | null> {
+    const found = await soundcloud.resolve(`https://soundcloud.com/${handle}`, signal);
+    return found.kind === 'user' ? found.user.urn : null;
+  }
+
+  async function trackUrnOf(trackUrl: string, signal: AbortSignal): Promise<string | null> {
+    const found = await soundcloud.resolve(trackUrl, signal);
+    return found.kind === 'track' || found.kind === 'set' ? found.track.urn : null;
+  }
+}
+
+/** Reads pages until one shows what is looked for; null when there is no such list. */
+async function readList<Row>(
+  page: (cursor: string | null) => Promise<SoundCloudPage<Row> | null>,
+  isWanted: (row: Row) => boolean,
+): Promise<{ rows: Row[]; shows: boolean; ended: boolean } | null> {
+  const rows: Row[] = [];
+  let cursor: string | null = null;
+  for (let pages = 0; pages < MOST_PAGES; pages += 1) {
+    const read: SoundCloudPage<Row> | null = await page(cursor);
+    if (read === null) return null;
+    rows.push(...read.rows);
+    if (read.rows.some(isWanted)) return { rows, shows: true, ended: false };
+    cursor = read.nextCursor;
+    if (cursor === null) return { rows, shows: false, ended: true };
+  }
+  return { rows, shows: false, ended: false };
+}
+
+/** Recognises a track by its URN, else by its address, with or without the secret token. */
+function matcherOf(track: { track_urn: string | null; track_url: string; live_link_url?: string | null }) {
+  const urls = [track.track_url, track.live_link_url ?? null].flatMap((url) =>
+    url === null ? [] : [withoutToken(url)],
+  );
+  return {
+    isSet: track.track_urn?.startsWith('soundcloud:playlists:') ?? /\/sets\//.test(track.track_url),
+    matches(urn: string, permalinkUrl: string): boolean {
+      if (urn === track.track_urn) return true;
+      const parsed = parseTrackUrl(permalinkUrl);
+      return parsed.ok && urls.includes(withoutToken(parsed.url));
+    },
+  };
+}
+
+function nothing(reason: string, supporterUrn: string | null): Sighting {
+  return { verdict: 'inconclusive', positiveControl: false, facts: { reason }, supporterUrn };
+}
+
+function refusesThis({ kind, details }: ProviderError): boolean {
+  return kind === 'not_found' || (kind === 'rejected' && (details.status ?? 0) >= 400);
+}
+
+function answerOf(
+  row: { verdict: string; positive_control: boolean; checked_at: Date; facts: unknown },
+  supporterUrn: string | null,
+): RepostAnswer {
+  const facts = row.facts as { reason?: string };
+  return {
+    outcome: 'looked',
+    verdict: row.verdict as Verdict,
+    positiveControl: row.positive_control,
+    supporterUrn,
+    checkedAt: row.checked_at.getTime(),
+    degraded: facts.reason === 'not_configured',
+  };
+}

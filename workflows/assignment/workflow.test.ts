@@ -1,0 +1,92 @@
+/** The assignment against the time-skipping server: days pass in seconds. Few workflows a test, one server for the file. */
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { HOUR_MS } from '../../domain/calendar.js';
+import { assignmentsOf } from '../../test/support/assignments.js';
+import { eventually } from '../../test/support/review-facts.js';
+import { startTimeSkipping } from '../../test/support/time-skipping.js';
+import { createWorld, type World } from '../../test/support/world.js';
+import { assignmentSignals, assignmentUpdates } from './contract.js';
+
+let env: TestWorkflowEnvironment;
+let world: World;
+let the: ReturnType<typeof assignmentsOf>;
+
+beforeAll(async () => {
+  env = await startTimeSkipping();
+  world = await createWorld({ temporalAddress: env.address, now: () => env.currentTimeMs() });
+  the = assignmentsOf(world, () => env.currentTimeMs());
+  await world.startWorker();
+});
+
+afterAll(async () => {
+  await world?.remove();
+  await env?.teardown();
+});
+
+describe('the time for a proof', () => {
+  it('ends 24 h after the slot, with a reminder after 18 h; then ops have a day', async () => {
+    const assignment = await the.publishOne({ slotInHours: 2 });
+    await the.opened(assignment);
+    const wait = await the.facts.wait(assignment);
+    expect(wait?.due_at?.getTime()).toBe(assignment.slotAt + 24 * HOUR_MS);
+    await env.sleep('19 hours');
+    expect(await the.facts.mails(assignment)).toEqual(['assignment_published sent']);
+    await env.sleep('2 hours');
+    await eventually('the reminder', async () =>
+      (await the.facts.mails(assignment)).includes('proof_reminder sent'),
+    );
+    await env.sleep('6 hours');
+    await the.inStage(assignment, 'ops');
+    await the.handleOf(assignment).signal(assignmentSignals.submitProof, {
+      by: 'the supporter',
+      url: assignment.submission.trackUrl,
+      commandId: 'too late',
+    });
+    await env.sleep('20 hours');
+    expect(await the.facts.row(assignment)).toMatchObject({ status: 'assigned', proof_url: null });
+    await env.sleep('5 hours');
+    await the.handleOf(assignment).result();
+    expect(await the.facts.row(assignment)).toMatchObject({
+      status: 'skipped',
+      outcome_reason: 'no_evidence',
+    });
+    expect(await the.facts.mails(assignment)).toEqual(['assignment_published sent', 'proof_reminder sent']);
+    const refused = await world.db
+      .selectFrom('soundcloud_commands')
+      .select(['status', 'code'])
+      .where('workflow_id', '=', assignment.workflowId)
+      .where('name', '=', 'submitProof')
+      .executeTakeFirst();
+    expect(refused).toEqual({ status: 'refused', code: 'proof_too_late' });
+  });
+
+  it('stands still while SoundCloud does not answer, and the watch of 48 h follows', async () => {
+    const { admin } = world.sandbox;
+    const assignment = await the.publishOne();
+    await the.opened(assignment);
+    await admin.addFault('soundcloud', { kind: 'status', status: 503 });
+    await the.handleOf(assignment).executeUpdate(assignmentUpdates.submitProof, {
+      args: [{ by: 'the supporter', url: assignment.submission.trackUrl }],
+    });
+    await env.sleep('5 minutes');
+    await eventually('the pause', async () => (await the.facts.wait(assignment))?.paused);
+    expect(await the.facts.wait(assignment)).toMatchObject({ waiting_on: 'provider', due_at: null });
+    await env.sleep('30 hours');
+    expect(await the.facts.row(assignment)).toMatchObject({ status: 'assigned' });
+    await admin.clearFaults('soundcloud');
+    await env.sleep('20 minutes');
+    await eventually('the clock runs', async () => (await the.facts.wait(assignment))?.paused === false);
+    const left = ((await the.facts.wait(assignment))?.due_at?.getTime() ?? 0) - (await env.currentTimeMs());
+    expect(left / HOUR_MS).toBeGreaterThan(23);
+    await the.repost(assignment);
+    // Three quarters of the remainder: it is seen then.
+    await env.sleep('20 hours');
+    await the.inStage(assignment, 'watch');
+    await env.sleep('45 hours');
+    expect((await the.facts.row(assignment)).settled_at).toBeNull();
+    await env.sleep('4 hours');
+    await the.handleOf(assignment).result();
+    expect(await the.facts.row(assignment)).toMatchObject({ status: 'completed', provisional: false });
+  });
+});
