@@ -121,5 +121,10 @@ export async function assignmentDetail(
 
 function waitOf(wait: AssignmentWaitRow | undefined): z.infer<typeof waitSchema> | null {
   if (wait === undefined || wait.stage === null) return null;
-  return waitJson({ ...wait, stage: wait.stage });
+  return waitJson({
+    ...wait,
+    stage: wait.stage,
+    entity_type: 'assignment',
+    entity_id: wait.assignment_id,
+  });
 }

@@ -20,6 +20,11 @@ export const COMMAND_PATHS: Readonly<Record<string, Readonly<Record<string, Path
     keepWaiting: submission('keep-waiting'),
     closeSupport: submission('close-support'),
   },
+  assignment: {
+    submitProof: (id) => `/v1/assignments/${id}/proof`,
+    skip: (id) => `/v1/assignments/${id}/skip`,
+    overrideOutcome: (id) => `/v1/assignments/${id}/override`,
+  },
   attribution: { enterSnapshot: () => '/v1/snapshots' },
 };
 

@@ -15,6 +15,7 @@ const order = (direction: KeysetOrder['direction']): KeysetOrder => ({
   id: 'assignment.id',
   type: 'timestamptz',
   direction,
+  nullable: true,
 });
 
 export const ASSIGNMENT_ORDERS = { '-slot_at': order('desc'), slot_at: order('asc') } as const;

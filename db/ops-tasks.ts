@@ -84,6 +84,7 @@ export const OPS_TASK_ORDERS = {
     id: 'soundcloud_ops_tasks.id',
     type: 'timestamptz',
     direction: 'asc',
+    nullable: true,
   },
   '-created_at': {
     column: 'soundcloud_ops_tasks.created_at',
