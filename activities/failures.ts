@@ -8,6 +8,11 @@ export function notFound(message: string): ApplicationFailure {
   return ApplicationFailure.create({ type: 'not_found' satisfies FailureType, message, nonRetryable: true });
 }
 
+/** Asked for before its time has come. */
+export function notBegun(message: string): ApplicationFailure {
+  return ApplicationFailure.create({ type: 'not_begun' satisfies FailureType, message, nonRetryable: true });
+}
+
 /** A call whose outcome is unknown and that is not safe to repeat any more. */
 export function tooLateToRepeat(message: string): ApplicationFailure {
   return ApplicationFailure.create({

@@ -1,5 +1,6 @@
 /** All activities, composed from what they need. Their names are permanent. */
 import type { Db } from '../db/client.js';
+import type { ScheduledAutomation } from '../domain/scheduled-automations.js';
 import type { EmailPort } from '../providers/email/port.js';
 import type { InfluencePlannerPort } from '../providers/influence-planner/port.js';
 import type { SlackPort } from '../providers/slack/port.js';
@@ -7,6 +8,7 @@ import type { SoundCloudPort } from '../providers/soundcloud/port.js';
 import { createAttributionActivities } from './attribution.js';
 import { createAttributionCaptureActivities } from './attribution-capture.js';
 import { createEmailActivities } from './email.js';
+import { createGrantActivities } from './grants.js';
 import { createQueueActivities } from './queue.js';
 import { createReconcilerActivities, type LifecycleStarter } from './reconciler.js';
 import { createScheduledStartActivities } from './scheduled-start.js';
@@ -24,6 +26,8 @@ export interface ActivityDependencies {
   slack: SlackPort;
   mailFrom: string;
   starter: LifecycleStarter;
+  /** The automations that have a Schedule here. */
+  scheduled: readonly ScheduledAutomation[];
 }
 
 /** Database activities and those of each provider; the worker polls one task queue for each group. */
@@ -36,6 +40,7 @@ export function createActivities(dependencies: ActivityDependencies) {
       ...createAttributionActivities(dependencies),
       ...createReconcilerActivities(dependencies),
       ...createScheduledStartActivities(dependencies),
+      ...createGrantActivities(dependencies),
       abandonMail: createEmailActivities(dependencies).abandonMail,
     },
     soundcloud: {

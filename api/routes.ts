@@ -1,11 +1,13 @@
 /** Every route of /v1. */
 import { accountRoutes } from './accounts.js';
 import { attributionRoutes } from './attribution.js';
+import { automationRoutes } from './automations.js';
 import { avoidListRoutes } from './avoid-list.js';
 import { commandRoutes } from './commands.js';
 import { creditChangeRoutes } from './credit-changes.js';
 import { creditSimulationRoutes } from './credits-simulation.js';
 import { genreRoutes } from './genres.js';
+import { grantRunRoutes } from './grant-runs.js';
 import { grantRoutes } from './grants.js';
 import { inboxRoutes } from './inbox.js';
 import { memberGenreRoutes } from './member-genres.js';
@@ -42,6 +44,8 @@ export const routes: readonly Route[] = [
   ...grantRoutes,
   ...creditSimulationRoutes,
   ...genreRoutes,
+  ...grantRunRoutes,
+  ...automationRoutes,
   ...settingsRoutes,
   ...notificationRoutes,
   ...orgRoutes,

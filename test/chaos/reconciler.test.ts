@@ -146,6 +146,7 @@ describe('the reconciler', () => {
     const starter = createStarter(world.client, world.config.SPARK_TASK_QUEUE);
     const { reconcile: run } = createReconcilerActivities({
       db: world.db,
+      scheduled: [],
       starter: {
         ...starter,
         // The list of open rows is read; now, before the look at the workflow, the review ends.

@@ -46,6 +46,26 @@ export function proposalActivities() {
 }
 
 /**
+ * Pages of the monthly grant: one transaction each, many a call; a call that died with its worker goes on at the cursor
+ * of its last heartbeat. Tried for some minutes, which a restart of the database takes, then reported, and tried again
+ * by the workflow.
+ */
+export function grantActivities() {
+  return proxyActivities<Pick<Activities, 'grantPages'>>({
+    startToCloseTimeout: '10 minutes',
+    heartbeatTimeout: '10 seconds',
+    retry: {
+      initialInterval: '500 milliseconds',
+      backoffCoefficient: 2,
+      maximumInterval: '15 seconds',
+      maximumAttempts: 30,
+      nonRetryableErrorTypes: final,
+    },
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  });
+}
+
+/**
  * The steps of a daily queue that go over the whole network: minutes at most, idempotent by step id, repeated for as
  * long as the database is away. They heartbeat, because ops wait for them: one that died with its worker is tried again
  * soon.
