@@ -6,8 +6,9 @@ import { activityInfo, CancelledFailure, cancellationSignal, heartbeat } from '@
 import { reportAutomation } from '../db/automation-health.js';
 import { type Db, withOrg } from '../db/client.js';
 import { readClock } from '../db/clock.js';
+import { grantPage } from '../db/credits.js';
 import { emitEvent } from '../db/events.js';
-import { countWallets, grantedMonths, grantPage } from '../db/monthly-grants.js';
+import { grantedMonths, walletsToGrant } from '../db/monthly-grants.js';
 import { notify } from '../db/notifications.js';
 import { loadSettings } from '../db/settings.js';
 import { takeStep } from '../db/steps.js';
@@ -21,6 +22,7 @@ import {
   grantNotice,
   grantResult,
   grantWait,
+  monthsToGrant,
 } from '../domain/monthly-grant.js';
 import type { ScheduledAutomation } from '../domain/scheduled-automations.js';
 import { notBegun } from './failures.js';
@@ -38,6 +40,9 @@ export interface GrantRun {
   timezone: string;
   /** Business ms of the run: the time of all its entries, by which its end finds them. */
   at: number;
+  /** What it grants, oldest first. */
+  months: string[];
+  /** Of the org when it began. */
   wallets: number;
 }
 
@@ -64,25 +69,29 @@ export function createGrantActivities({ db }: { db: Db }) {
           throw notBegun(`Month "${month}" has not begun. Grant ${current} or an earlier one, as YYYY-MM.`);
         const at = (await loadWait(trx, orgId, workflowId))?.since ?? now;
         await saveWait(trx, waitKey(input), grantWait(at, null));
-        return { clock, timezone, at, wallets: await countWallets(trx, orgId) };
+        const { wallets, oldest } = await walletsToGrant(trx, orgId);
+        const months = monthsToGrant(oldest?.getTime() ?? null, timezone, month);
+        return { clock, timezone, at, months, wallets };
       });
     },
 
     /** Grants some pages of members, each in one transaction, from the cursor on. @returns how far it is now. */
     async grantPages(input: {
       orgId: string;
-      month: string;
+      months: string[];
       at: number;
       progress: GrantProgress;
     }): Promise<GrantProgress> {
-      const { orgId, month } = input;
+      const { orgId, months } = input;
       const at = new Date(input.at);
       let progress: GrantProgress = activityInfo().heartbeatDetails ?? input.progress;
       return withLifesign(
         async () => {
-          for (let pages = 0; pages < PAGES_PER_CALL && !progress.done; pages += 1) {
-            if (cancellationSignal().aborted) throw new CancelledFailure('stopped between two pages');
+          for (let pages = 0; pages < PAGES_PER_CALL; pages += 1) {
             const { after } = progress;
+            const month = months[progress.month];
+            if (month === undefined) break;
+            if (cancellationSignal().aborted) throw new CancelledFailure('stopped between two pages');
             const page = await withOrg(db, orgId, (trx) =>
               grantPage(trx, { orgId, month, after, limit: PAGE_SIZE, at }),
             );
@@ -130,16 +139,14 @@ export function createGrantActivities({ db }: { db: Db }) {
 
     /**
      * The run's last transaction: what it came to, one event for each month it granted, the notification, and its
-     * health. @param members whom the run looked at.
+     * health.
      */
-    async closeGrantRun(
-      input: GrantTarget & { at: number; members: number; stepId: string },
-    ): Promise<GrantResult> {
+    async closeGrantRun(input: GrantTarget & { at: number; stepId: string }): Promise<GrantResult> {
       const { orgId, month, workflowId, at, stepId } = input;
       return withOrg(db, orgId, async (trx) => {
         const step = { orgId, stepId, workflowId, taker: workflowId, name: 'close' };
         const { result: closed } = await takeStep(trx, step, async () => {
-          const result = grantResult(month, input.members, await grantedMonths(trx, orgId, new Date(at)));
+          const result = grantResult(month, await grantedMonths(trx, orgId, new Date(at)));
           for (const granted of result.months) {
             await emitEvent(trx, {
               orgId,

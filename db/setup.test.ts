@@ -50,7 +50,10 @@ describe('createOrg', () => {
         mails: 12,
         automations: ['campaign_tracking', 'reconnect_prompt', 'tier_promotion', 'weekly_performance_digest'],
         health: [
+          'account-health',
+          'daily-queue',
           'inquiry-status-emails',
+          'monthly-credit-grant',
           'notification-emails',
           'queue-assignment-emails',
           'submission-status-emails',

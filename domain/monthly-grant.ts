@@ -7,11 +7,10 @@ import type { Wait } from './waiting.js';
 
 /** How far a run is. Plain JSON: it travels in heartbeats and through continue-as-new. */
 export interface GrantProgress {
-  /** The last member looked at, in the order of ids; null before the first. */
+  /** Position of the month being granted in the run's months; their number when all are done. */
+  month: number;
+  /** Where the last page of that month ended, in the order of members' ids; null before its first. */
   after: string | null;
-  done: boolean;
-  /** Members looked at. */
-  members: number;
   /** Grants posted, one for each member and month; a page that is repeated counts none again. */
   grants: number;
   credits: number;
@@ -19,30 +18,25 @@ export interface GrantProgress {
   forfeited: number;
 }
 
-export const NOTHING_GRANTED: GrantProgress = {
-  after: null,
-  done: false,
-  members: 0,
-  grants: 0,
-  credits: 0,
-  forfeited: 0,
-};
+export const NOTHING_GRANTED: GrantProgress = { month: 0, after: null, grants: 0, credits: 0, forfeited: 0 };
 
-/** What a page of members came to. */
-export interface GrantedPage extends Omit<GrantProgress, 'done'> {
-  /** False when no member is behind this page. */
-  more: boolean;
-}
-
-export function addPage(progress: GrantProgress, page: GrantedPage): GrantProgress {
+/** @param page what a page of members came to; `next` null = it was the month's last one. */
+export function addPage(
+  progress: GrantProgress,
+  page: { granted: number; credits: number; forfeited: number; next: string | null },
+): GrantProgress {
   return {
-    after: page.after ?? progress.after,
-    done: !page.more,
-    members: progress.members + page.members,
-    grants: progress.grants + page.grants,
+    month: page.next === null ? progress.month + 1 : progress.month,
+    after: page.next,
+    grants: progress.grants + page.granted,
     credits: progress.credits + page.credits,
     forfeited: progress.forfeited + page.forfeited,
   };
+}
+
+/** Whether all months of a run are granted. */
+export function isGranted(progress: GrantProgress, months: readonly string[]): boolean {
+  return progress.month >= months.length;
 }
 
 /** One month's grants of a run, as the ledger has them. */
@@ -58,8 +52,6 @@ export interface GrantedMonth {
 export interface GrantResult {
   /** The newest month it was to grant, `YYYY-MM`. */
   month: string;
-  /** Members of the org it looked at. */
-  members: number;
   /** Oldest first; empty when everything was granted already. */
   months: GrantedMonth[];
   credits: number;
@@ -67,18 +59,18 @@ export interface GrantResult {
 }
 
 /**
- * The months a wallet has not been granted yet, oldest first, up to and with `until` (`YYYY-MM`).
- * @param lastGrantedAt instant (epoch ms) inside the last month that was granted.
+ * The months a run grants, oldest first, up to and with `until` (`YYYY-MM`): those after the oldest month that any
+ * wallet was granted last. Who of the others has had them is passed over.
+ * @param oldest instant (epoch ms) inside that month; null without wallets.
  */
-export function ungrantedMonths(lastGrantedAt: number, timezone: string, until: string): string[] {
-  return monthsAfter(monthOf(lastGrantedAt, timezone), until);
+export function monthsToGrant(oldest: number | null, timezone: string, until: string): string[] {
+  return oldest === null ? [] : monthsAfter(monthOf(oldest, timezone), until);
 }
 
-export function grantResult(month: string, members: number, months: readonly GrantedMonth[]): GrantResult {
+export function grantResult(month: string, months: readonly GrantedMonth[]): GrantResult {
   const sum = (of: (month: GrantedMonth) => number) => months.reduce((total, one) => total + of(one), 0);
   return {
     month,
-    members,
     months: [...months].sort((a, b) => (a.month < b.month ? -1 : 1)),
     credits: sum(({ credits }) => credits),
     forfeited: sum(({ forfeited }) => forfeited),
@@ -115,10 +107,18 @@ export function grantNotice(result: GrantResult): {
   };
 }
 
-/** One line for the Temporal UI: how far a run is. @param wallets of the org when the run began. */
-export function grantProgressLine(month: string, progress: GrantProgress, wallets: number): string {
-  const { members, credits, forfeited } = progress;
-  return `Monthly grant of ${month}: ${number(members)} of ${count(Math.max(wallets, members), 'member')}, ${number(credits)} credits, ${number(forfeited)} forfeited`;
+/** One line for the Temporal UI: how far a run is. @param run its months, and the wallets when it began. */
+export function grantProgressLine(
+  progress: GrantProgress,
+  run: { month: string; months: readonly string[]; wallets: number },
+): string {
+  const { grants, credits, forfeited } = progress;
+  const current = run.months[progress.month];
+  const where =
+    current === undefined || run.months.length === 1
+      ? ''
+      : ` (at ${current}, ${progress.month + 1} of ${run.months.length} months)`;
+  return `Monthly grant of ${run.month}${where}: ${count(grants, 'grant')} to ${count(run.wallets, 'member')}, ${number(credits)} credits, ${number(forfeited)} forfeited`;
 }
 
 /** Pages could not be granted and will be tried again. Times are business ms. */

@@ -17,6 +17,7 @@ import {
   grantProgressLine,
   grantRetryMs,
   grantWait,
+  isGranted,
   NOTHING_GRANTED,
 } from '../../domain/monthly-grant.js';
 import { databaseActivities, grantActivities } from '../shared/activities.js';
@@ -51,10 +52,10 @@ export async function monthlyCreditGrantWorkflow(input: MonthlyCreditGrantInput)
   view.wallets = run.wallets;
 
   // 1. Members in pages, every month they miss, oldest first.
-  while (!view.progress.done) {
+  while (!isGranted(view.progress, run.months)) {
     show(null);
     view.progress = await grantPages();
-    if (workflowInfo().continueAsNewSuggested && !view.progress.done) {
+    if (workflowInfo().continueAsNewSuggested && !isGranted(view.progress, run.months)) {
       await continueAsNew<typeof monthlyCreditGrantWorkflow>({
         orgId,
         month,
@@ -68,7 +69,6 @@ export async function monthlyCreditGrantWorkflow(input: MonthlyCreditGrantInput)
     {
       ...target,
       at: run.at,
-      members: view.progress.members,
       stepId: `close:${workflowInfo().firstExecutionRunId}`,
     },
   ]);
@@ -82,7 +82,7 @@ export async function monthlyCreditGrantWorkflow(input: MonthlyCreditGrantInput)
     for (let times = 1; ; times += 1) {
       try {
         return await grantActivities().grantPages.executeWithOptions({ summary: line() }, [
-          { orgId, month, at: run.at, progress: view.progress },
+          { orgId, months: run.months, at: run.at, progress: view.progress },
         ]);
       } catch (error) {
         if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
@@ -114,6 +114,6 @@ export async function monthlyCreditGrantWorkflow(input: MonthlyCreditGrantInput)
   }
 
   function line(): string {
-    return grantProgressLine(month, view.progress, run.wallets);
+    return grantProgressLine(view.progress, { month, ...run });
   }
 }
