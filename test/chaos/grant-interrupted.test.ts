@@ -38,7 +38,7 @@ beforeAll(async () => {
   workers = workerProcesses(world.env);
   month = monthOf(Date.now(), 'UTC');
   await addMembers();
-});
+}, 240_000);
 
 afterAll(async () => {
   await workers?.end();
