@@ -22,6 +22,26 @@ export function tooLateToRepeat(message: string): ApplicationFailure {
   });
 }
 
+/** Classes of SQLSTATE that pass by themselves: connection, conflict, resources, locks, operator, system. */
+const PASSING = /^(08|40|53|55|57|58)/u;
+const SQLSTATE = /^[0-9A-Z]{5}$/u;
+
+/**
+ * Ends the tries of an activity whose statement the database refused for what it is: the same statement will be refused
+ * again. @returns the error to throw; errors that pass by themselves come back as they are.
+ */
+export function unlessRefused(error: unknown): unknown {
+  if (!(error instanceof Error) || !('code' in error)) return error;
+  const { code, message } = error;
+  if (typeof code !== 'string' || !SQLSTATE.test(code) || PASSING.test(code)) return error;
+  return ApplicationFailure.create({
+    type: 'refused_by_database' satisfies FailureType,
+    message: `${message} (${code})`,
+    nonRetryable: true,
+    cause: error,
+  });
+}
+
 /** How long to leave a provider alone whose credentials or plan an operator must mend first. */
 const OPERATOR_RETRY = '5 minutes';
 

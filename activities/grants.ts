@@ -25,7 +25,7 @@ import {
   monthsToGrant,
 } from '../domain/monthly-grant.js';
 import type { ScheduledAutomation } from '../domain/scheduled-automations.js';
-import { notBegun } from './failures.js';
+import { notBegun, unlessRefused } from './failures.js';
 import { withLifesign } from './lifesign.js';
 
 export interface GrantTarget {
@@ -94,7 +94,9 @@ export function createGrantActivities({ db }: { db: Db }) {
             if (cancellationSignal().aborted) throw new CancelledFailure('stopped between two pages');
             const page = await withOrg(db, orgId, (trx) =>
               grantPage(trx, { orgId, month, after, limit: PAGE_SIZE, at }),
-            );
+            ).catch((error: unknown) => {
+              throw unlessRefused(error);
+            });
             progress = addPage(progress, page);
             heartbeat(progress);
           }
@@ -135,6 +137,11 @@ export function createGrantActivities({ db }: { db: Db }) {
           return null;
         });
       });
+    },
+
+    /** Pages are granted again: nothing waits for ops any more. */
+    async resumeGrantRun(input: GrantTarget & { since: number }): Promise<void> {
+      await withOrg(db, input.orgId, (trx) => saveWait(trx, waitKey(input), grantWait(input.since, null)));
     },
 
     /**

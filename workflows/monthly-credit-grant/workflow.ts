@@ -81,9 +81,12 @@ export async function monthlyCreditGrantWorkflow(input: MonthlyCreditGrantInput)
   async function grantPages(): Promise<GrantProgress> {
     for (let times = 1; ; times += 1) {
       try {
-        return await grantActivities().grantPages.executeWithOptions({ summary: line() }, [
+        const progress = await grantActivities().grantPages.executeWithOptions({ summary: line() }, [
           { orgId, months: run.months, at: run.at, progress: view.progress },
         ]);
+        if (times > 1)
+          await db.resumeGrantRun.executeWithOptions({ summary: line() }, [{ ...target, since: run.at }]);
+        return progress;
       } catch (error) {
         if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
         await report(reasonOf(error), times);

@@ -47,8 +47,8 @@ export function proposalActivities() {
 
 /**
  * Pages of the monthly grant: one transaction each, many a call; a call that died with its worker goes on at the cursor
- * of its last heartbeat. Tried for some minutes, which a restart of the database takes, then reported, and tried again
- * by the workflow.
+ * of its last heartbeat. Tried for the minutes that a restart of the database takes; what the database refuses is not
+ * tried again here. Then it is reported, and tried again by the workflow.
  */
 export function grantActivities() {
   return proxyActivities<Pick<Activities, 'grantPages'>>({

@@ -17,6 +17,7 @@ export const FINAL_FAILURES = [
   'rejected_by_provider',
   'too_late_to_repeat',
   'not_begun',
+  'refused_by_database',
 ] as const;
 
 export type FailureType =
