@@ -183,7 +183,7 @@ describe('an automation that is late', () => {
       scheduled: ['monthly-credit-grant'],
       starter: createStarter(world.client, world.config.SPARK_TASK_QUEUE),
     });
-    const late = async () => (await new MockActivityEnvironment().run(run)).late;
+    const late = async () => ((await new MockActivityEnvironment().run(run)) as ReconcilerReport).late;
     const told = () =>
       world.db
         .selectFrom('soundcloud_notifications')
