@@ -1,12 +1,8 @@
 /** What runs unattended: how it is, when it runs next, off and on. */
 import { z } from 'zod';
-import {
-  type Automation,
-  listAutomations,
-  loadScheduleSettings,
-  switchAutomation,
-} from '../db/automation-health.js';
+import { type Automation, listAutomations, switchAutomation } from '../db/automation-health.js';
 import { readClock } from '../db/clock.js';
+import { queueSettingsOf } from '../db/queue-lists.js';
 import { type BusinessClock, compression, toBusiness } from '../domain/calendar.js';
 import {
   isLate,
@@ -15,7 +11,7 @@ import {
   type ScheduledAutomation,
   timingOf,
 } from '../domain/scheduled-automations.js';
-import type { QueueHours } from '../domain/settings.js';
+import { type OrgSettings, withDefaults } from '../domain/settings.js';
 import { inspectSchedule, scheduleIdOf } from '../outbox/schedules.js';
 import { automationsWithSchedule } from '../workflows/scheduled-start/lifecycles.js';
 import { audit } from './audit.js';
@@ -138,7 +134,7 @@ async function read({ deps, inScope }: Context, name?: string): Promise<z.infer<
       orgId: scope.orgId,
       clock: await readClock(scope.trx),
       now: (await deps.businessNow(scope.trx)).getTime(),
-      settings: await asLogin(scope, (trx) => loadScheduleSettings(trx, scope.orgId)),
+      settings: withDefaults(await asLogin(scope, (trx) => queueSettingsOf(trx, scope.orgId))),
     };
   });
   return Promise.all(rows.map(async (row) => automationJson(row, facts, await scheduleOf(deps, row, facts))));
@@ -149,7 +145,7 @@ interface Facts {
   clock: BusinessClock;
   /** Business ms. */
   now: number;
-  settings: { timezone: string; queueHours: QueueHours };
+  settings: Pick<OrgSettings, 'timezone' | 'queue_hours'>;
 }
 
 function automationJson(
@@ -186,7 +182,7 @@ async function scheduleOf(
   /** A compressed day has one Schedule for all, which fires at midnight and waits. */
   function nextRun(nextAt: Date | null): Date | null {
     if (compression(clock) === 1) return nextAt;
-    const timing = timingOf(name as ScheduledAutomation, settings.queueHours);
+    const timing = timingOf(name as ScheduledAutomation, settings.queue_hours);
     return new Date(nextStart(timing, now, settings.timezone));
   }
 }

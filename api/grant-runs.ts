@@ -4,10 +4,9 @@ import { requestGrant } from '../db/automation-health.js';
 import { monthlyCreditGrantId } from '../workflows/monthly-credit-grant/contract.js';
 import { audit } from './audit.js';
 import { defineLongRoute } from './route.js';
+import { calendarMonth } from './schemas.js';
 import { asLogin } from './scope.js';
 import { workflowLink, workflowLinkSchema } from './workflow-links.js';
-
-const month = z.string().regex(/^[1-9]\d{3}-(0[1-9]|1[0-2])$/u, 'must be a month as YYYY-MM');
 
 const runRoute = defineLongRoute({
   method: 'post',
@@ -21,16 +20,14 @@ const runRoute = defineLongRoute({
     'Also every month before it that members miss. Each member gets each month once, however often it runs. It starts by itself, also when Temporal is away at this moment.',
   body: z
     .strictObject({
-      month: month.optional().describe("YYYY-MM; left out: the current month of the org's timezone."),
+      month: calendarMonth.optional().describe("YYYY-MM; left out: the current month of the org's timezone."),
     })
     .optional()
     .meta({ id: 'GrantRunRequest' }),
   answers: {
     202: {
       description: 'It runs soon, or runs already.',
-      schema: z
-        .object({ month: z.string().describe('YYYY-MM.'), workflow: workflowLinkSchema })
-        .meta({ id: 'GrantRun' }),
+      schema: z.object({ month: calendarMonth, workflow: workflowLinkSchema }).meta({ id: 'GrantRun' }),
       headers: { Location: 'What was granted for the month.' },
     },
   },

@@ -1,7 +1,6 @@
 /** `soundcloud_automation_health`: how the things that run unattended are. */
 import { sql } from 'kysely';
 import { lateAfterHours, type ScheduledAutomation } from '../domain/scheduled-automations.js';
-import { type PartialSettings, type QueueHours, withDefaults } from '../domain/settings.js';
 import type { Queryable, Trx } from './client.js';
 import { jsonb } from './json.js';
 import { notify } from './notifications.js';
@@ -165,17 +164,4 @@ export async function requestGrant(
   const [row] = rows;
   if (row === undefined) throw new Error('private.api_request_grant gave no row.');
   return row.month;
-}
-
-/** When the org's automations start. As the login of the API. */
-export async function loadScheduleSettings(
-  trx: Trx,
-  orgId: string,
-): Promise<{ timezone: string; queueHours: QueueHours }> {
-  const { rows } = await sql<{ settings: { timezone: string; queue_hours: object } }>`
-    select private.api_schedule_settings(${orgId}) as settings`.execute(trx);
-  const [row] = rows;
-  if (row === undefined) throw new Error('private.api_schedule_settings gave no row.');
-  const { timezone, queue_hours } = withDefaults(row.settings as PartialSettings);
-  return { timezone, queueHours: queue_hours };
 }

@@ -4,7 +4,8 @@
  */
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { atTimeOfDay, DAY_MS, dateOf, HOUR_MS, monthOf, monthsAfter, startOfDate } from './calendar.js';
+import { atTimeOfDay, DAY_MS, dateOf, HOUR_MS, monthOf, startOfDate } from './calendar.js';
+import { monthsAfter } from './grant-dates.js';
 
 /** East and west of UTC to the ends, with odd offsets, and with every kind of clock change. */
 const ZONES = [

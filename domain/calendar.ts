@@ -86,18 +86,6 @@ export function atTimeOfDay(date: string, time: string, timezone: string): numbe
   return instantOf(fromIso(`${date}T${time}`).toMillis(), timezone);
 }
 
-/** The months (`YYYY-MM`) after one month, up to and with another; none when that is not later. */
-export function monthsAfter(month: string, until: string): string[] {
-  const months: string[] = [];
-  for (let next = monthAfter(month); next <= until; next = monthAfter(next)) months.push(next);
-  return months;
-}
-
-/** The month (`YYYY-MM`) after a month. */
-function monthAfter(month: string): string {
-  return fromIso(`${month}-01`).plus({ months: 1 }).toFormat('yyyy-MM');
-}
-
 /** The date `days` after (or, negative, before) a date. */
 export function addDays(date: string, days: number): string {
   return fromIso(date).plus({ days }).toFormat('yyyy-MM-dd');

@@ -2,7 +2,8 @@
  * The monthly grant (rules.md, "Credits"): what a run is doing and has done, in the words that the Temporal UI, the
  * inbox and the notification show. The amounts themselves are the ledger's.
  */
-import { monthOf, monthsAfter } from './calendar.js';
+import { monthOf } from './calendar.js';
+import { monthsAfter } from './grant-dates.js';
 import type { Wait } from './waiting.js';
 
 /** How far a run is. Plain JSON: it travels in heartbeats and through continue-as-new. */

@@ -52,21 +52,6 @@ as $$
   order by a.automation_name, a.status
 $$;
 
--- When an org's automations start; ops may not read all settings.
-create function private.api_schedule_settings(_org_id uuid) returns jsonb
-language plpgsql stable security definer
-set search_path = ''
-as $$
-declare
-  _settings jsonb;
-begin
-  perform private.require_own_org(_org_id);
-  select pg_catalog.jsonb_build_object('timezone', s.timezone, 'queue_hours', s.queue_hours) into strict _settings
-  from public.soundcloud_settings s where s.org_id = _org_id;
-  return _settings;
-end;
-$$;
-
 -- Ops want the grant of a month (null: the current one of the org's timezone), now: the relay starts it. _key tells
 -- requests apart.
 create function private.api_request_grant(_org_id uuid, _month text, _key text) returns text
@@ -105,12 +90,10 @@ revoke execute on function
   private.open_automations(),
   private.scheduled_automations(jsonb),
   private.api_automation_counts(jsonb),
-  private.api_schedule_settings(uuid),
   private.api_request_grant(uuid, text, text)
 from public;
 grant execute on function
   private.api_automation_counts(jsonb),
-  private.api_schedule_settings(uuid),
   private.api_request_grant(uuid, text, text)
 to spark_api;
 grant execute on function private.scheduled_automations(jsonb) to spark_worker;

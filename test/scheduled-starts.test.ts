@@ -8,7 +8,8 @@ import type { Config } from '../config/config.js';
 import { createLogger } from '../config/log.js';
 import { ledgerViolations } from '../db/ledger-invariants.js';
 import { createOrg } from '../db/setup.js';
-import { monthOf, monthsAfter } from '../domain/calendar.js';
+import { monthOf } from '../domain/calendar.js';
+import { monthsAfter } from '../domain/grant-dates.js';
 import { type RunningWorker, startWorker } from '../worker.js';
 import {
   MONTHLY_CREDIT_GRANT_TYPE,

@@ -2,7 +2,8 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ledgerViolations } from '../../db/ledger-invariants.js';
-import { monthOf, monthsAfter } from '../../domain/calendar.js';
+import { monthOf } from '../../domain/calendar.js';
+import { monthsAfter } from '../../domain/grant-dates.js';
 import type { GrantResult } from '../../domain/monthly-grant.js';
 import { eventually } from '../../test/support/review-facts.js';
 import { createWorld, type World } from '../../test/support/world.js';
