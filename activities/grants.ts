@@ -16,13 +16,13 @@ import { clearWait, loadWait, saveWait } from '../db/waits.js';
 import { type BusinessClock, monthOf, toBusiness } from '../domain/calendar.js';
 import {
   addPage,
+  beginGrant,
   type GrantProgress,
   type GrantResult,
   type GrantTrouble,
   grantNotice,
   grantResult,
   grantWait,
-  monthsToGrant,
 } from '../domain/monthly-grant.js';
 import type { ScheduledAutomation } from '../domain/scheduled-automations.js';
 import { notBegun, unlessRefused } from './failures.js';
@@ -40,8 +40,7 @@ export interface GrantRun {
   timezone: string;
   /** Business ms of the run: the time of all its entries, by which its end finds them. */
   at: number;
-  /** What it grants, oldest first. */
-  months: string[];
+  begin: GrantProgress;
   /** Of the org when it began. */
   wallets: number;
 }
@@ -70,34 +69,33 @@ export function createGrantActivities({ db }: { db: Db }) {
         const at = (await loadWait(trx, orgId, workflowId))?.since ?? now;
         await saveWait(trx, waitKey(input), grantWait(at, null));
         const { wallets, oldest } = await walletsToGrant(trx, orgId);
-        const months = monthsToGrant(oldest?.getTime() ?? null, timezone, month);
-        return { clock, timezone, at, months, wallets };
+        const begin = beginGrant(oldest?.getTime() ?? null, timezone, month);
+        return { clock, timezone, at, begin, wallets };
       });
     },
 
     /** Grants some pages of members, each in one transaction, from the cursor on. @returns how far it is now. */
     async grantPages(input: {
       orgId: string;
-      months: string[];
+      month: string;
       at: number;
       progress: GrantProgress;
     }): Promise<GrantProgress> {
-      const { orgId, months } = input;
+      const { orgId, month: until } = input;
       const at = new Date(input.at);
       let progress: GrantProgress = activityInfo().heartbeatDetails ?? input.progress;
       return withLifesign(
         async () => {
           for (let pages = 0; pages < PAGES_PER_CALL; pages += 1) {
-            const { after } = progress;
-            const month = months[progress.month];
-            if (month === undefined) break;
+            const { month, after } = progress;
+            if (month === null) break;
             if (cancellationSignal().aborted) throw new CancelledFailure('stopped between two pages');
             const page = await withOrg(db, orgId, (trx) =>
               grantPage(trx, { orgId, month, after, limit: PAGE_SIZE, at }),
             ).catch((error: unknown) => {
               throw unlessRefused(error);
             });
-            progress = addPage(progress, page);
+            progress = addPage(progress, page, until);
             heartbeat(progress);
           }
           return progress;

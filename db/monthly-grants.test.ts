@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dateOf, monthOf, startOfDate } from '../domain/calendar.js';
-import { monthsToGrant } from '../domain/monthly-grant.js';
+import { addPage, beginGrant } from '../domain/monthly-grant.js';
 import { creditFixture } from '../test/support/credits-fixture.js';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.js';
 import { createDatabase, type Db, withOrg } from './client.js';
@@ -58,8 +58,11 @@ async function run(timezone: string, month: string, at: Date): Promise<string[]>
   const { orgId } = fixture;
   return withOrg(worker, orgId, async (trx) => {
     const { oldest } = await walletsToGrant(trx, orgId);
-    for (const next of monthsToGrant(oldest?.getTime() ?? null, timezone, month))
-      await grantPage(trx, { orgId, month: next, after: null, limit: 500, at });
+    let progress = beginGrant(oldest?.getTime() ?? null, timezone, month);
+    while (progress.month !== null) {
+      const page = { orgId, month: progress.month, after: progress.after, limit: 500, at };
+      progress = addPage(progress, await grantPage(trx, page), month);
+    }
     return (await grantedMonths(trx, orgId, at)).map((granted) => granted.month);
   });
 }

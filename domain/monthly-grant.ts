@@ -3,13 +3,13 @@
  * inbox and the notification show. The amounts themselves are the ledger's.
  */
 import { monthOf } from './calendar.js';
-import { monthsAfter } from './grant-dates.js';
+import { monthAfter } from './grant-dates.js';
 import type { Wait } from './waiting.js';
 
 /** How far a run is. Plain JSON: it travels in heartbeats and through continue-as-new. */
 export interface GrantProgress {
-  /** Position of the month being granted in the run's months; their number when all are done. */
-  month: number;
+  /** The month being granted, `YYYY-MM`; null when all are. */
+  month: string | null;
   /** Where the last page of that month ended, in the order of members' ids; null before its first. */
   after: string | null;
   /** Grants posted, one for each member and month; a page that is repeated counts none again. */
@@ -19,15 +19,29 @@ export interface GrantProgress {
   forfeited: number;
 }
 
-export const NOTHING_GRANTED: GrantProgress = { month: 0, after: null, grants: 0, credits: 0, forfeited: 0 };
+/**
+ * Where a run begins: at the month after the oldest that any wallet was granted last. Who of the others has had a month
+ * is passed over.
+ * @param oldest instant (epoch ms) inside that month; null without wallets.
+ * @param until the newest month to grant, `YYYY-MM`.
+ */
+export function beginGrant(oldest: number | null, timezone: string, until: string): GrantProgress {
+  const month = oldest === null ? null : upTo(until, monthAfter(monthOf(oldest, timezone)));
+  return { month, after: null, grants: 0, credits: 0, forfeited: 0 };
+}
 
-/** @param page what a page of members came to; `next` null = it was the month's last one. */
+/**
+ * @param page what a page of members came to; `next` null = it was the month's last one.
+ * @param until the newest month to grant, `YYYY-MM`.
+ */
 export function addPage(
   progress: GrantProgress,
   page: { granted: number; credits: number; forfeited: number; next: string | null },
+  until: string,
 ): GrantProgress {
+  const { month } = progress;
   return {
-    month: page.next === null ? progress.month + 1 : progress.month,
+    month: month === null || page.next !== null ? month : upTo(until, monthAfter(month)),
     after: page.next,
     grants: progress.grants + page.granted,
     credits: progress.credits + page.credits,
@@ -35,9 +49,8 @@ export function addPage(
   };
 }
 
-/** Whether all months of a run are granted. */
-export function isGranted(progress: GrantProgress, months: readonly string[]): boolean {
-  return progress.month >= months.length;
+function upTo(until: string, month: string): string | null {
+  return month <= until ? month : null;
 }
 
 /** One month's grants of a run, as the ledger has them. */
@@ -57,15 +70,6 @@ export interface GrantResult {
   months: GrantedMonth[];
   credits: number;
   forfeited: number;
-}
-
-/**
- * The months a run grants, oldest first, up to and with `until` (`YYYY-MM`): those after the oldest month that any
- * wallet was granted last. Who of the others has had them is passed over.
- * @param oldest instant (epoch ms) inside that month; null without wallets.
- */
-export function monthsToGrant(oldest: number | null, timezone: string, until: string): string[] {
-  return oldest === null ? [] : monthsAfter(monthOf(oldest, timezone), until);
 }
 
 export function grantResult(month: string, months: readonly GrantedMonth[]): GrantResult {
@@ -108,18 +112,11 @@ export function grantNotice(result: GrantResult): {
   };
 }
 
-/** One line for the Temporal UI: how far a run is. @param run its months, and the wallets when it began. */
-export function grantProgressLine(
-  progress: GrantProgress,
-  run: { month: string; months: readonly string[]; wallets: number },
-): string {
-  const { grants, credits, forfeited } = progress;
-  const current = run.months[progress.month];
-  const where =
-    current === undefined || run.months.length === 1
-      ? ''
-      : ` (at ${current}, ${progress.month + 1} of ${run.months.length} months)`;
-  return `Monthly grant of ${run.month}${where}: ${count(grants, 'grant')} to ${count(run.wallets, 'member')}, ${number(credits)} credits, ${number(forfeited)} forfeited`;
+/** One line for the Temporal UI: how far a run is. @param wallets of the org when it began. */
+export function grantProgressLine(until: string, progress: GrantProgress, wallets: number): string {
+  const { month, grants, credits, forfeited } = progress;
+  const at = month === null || month === until ? '' : ` (at ${month})`;
+  return `Monthly grant of ${until}${at}: ${count(grants, 'grant')} to ${count(wallets, 'member')}, ${number(credits)} credits, ${number(forfeited)} forfeited`;
 }
 
 /** Pages could not be granted and will be tried again. Times are business ms. */

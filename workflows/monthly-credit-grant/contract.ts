@@ -22,7 +22,8 @@ export interface MonthlyCreditGrantInput {
 export interface MonthlyCreditGrantView {
   month: string;
   stage: 'opening' | 'granting' | 'trouble' | 'closed';
-  progress: GrantProgress;
+  /** Null before it has begun. */
+  progress: GrantProgress | null;
   /** Wallets of the org when the run began; null before it has. */
   wallets: number | null;
   /** Why pages wait; null while they go on. */

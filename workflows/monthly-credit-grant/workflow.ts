@@ -17,8 +17,6 @@ import {
   grantProgressLine,
   grantRetryMs,
   grantWait,
-  isGranted,
-  NOTHING_GRANTED,
 } from '../../domain/monthly-grant.js';
 import { databaseActivities, grantActivities } from '../shared/activities.js';
 import { reasonOf } from '../shared/failures.js';
@@ -36,7 +34,7 @@ export async function monthlyCreditGrantWorkflow(input: MonthlyCreditGrantInput)
   const view: MonthlyCreditGrantView = {
     month,
     stage: 'opening',
-    progress: carried?.progress ?? NOTHING_GRANTED,
+    progress: null,
     wallets: null,
     trouble: null,
     result: null,
@@ -49,17 +47,18 @@ export async function monthlyCreditGrantWorkflow(input: MonthlyCreditGrantInput)
     (await db.openGrantRun.executeWithOptions({ summary: month }, [{ ...target, realNow: Date.now() }]));
   const waiting = createWaiting(run.clock, run.timezone);
   let troubles = carried?.troubles ?? 0;
+  let progress = carried?.progress ?? run.begin;
   view.wallets = run.wallets;
 
   // 1. Members in pages, every month they miss, oldest first.
-  while (!isGranted(view.progress, run.months)) {
+  while (progress.month !== null) {
     show(null);
-    view.progress = await grantPages();
-    if (workflowInfo().continueAsNewSuggested && !isGranted(view.progress, run.months)) {
+    progress = await grantPages();
+    if (workflowInfo().continueAsNewSuggested && progress.month !== null) {
       await continueAsNew<typeof monthlyCreditGrantWorkflow>({
         orgId,
         month,
-        carried: { run, progress: view.progress, troubles },
+        carried: { run, progress, troubles },
       });
     }
   }
@@ -72,6 +71,7 @@ export async function monthlyCreditGrantWorkflow(input: MonthlyCreditGrantInput)
       stepId: `close:${workflowInfo().firstExecutionRunId}`,
     },
   ]);
+  view.progress = progress;
   view.result = result;
   view.stage = 'closed';
   waiting.conclude(`${result.credits} credits granted, ${result.forfeited} forfeited`, line());
@@ -81,12 +81,12 @@ export async function monthlyCreditGrantWorkflow(input: MonthlyCreditGrantInput)
   async function grantPages(): Promise<GrantProgress> {
     for (let times = 1; ; times += 1) {
       try {
-        const progress = await grantActivities().grantPages.executeWithOptions({ summary: line() }, [
-          { orgId, months: run.months, at: run.at, progress: view.progress },
+        const further = await grantActivities().grantPages.executeWithOptions({ summary: line() }, [
+          { orgId, month, at: run.at, progress },
         ]);
         if (times > 1)
           await db.resumeGrantRun.executeWithOptions({ summary: line() }, [{ ...target, since: run.at }]);
-        return progress;
+        return further;
       } catch (error) {
         if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
         await report(reasonOf(error), times);
@@ -111,12 +111,13 @@ export async function monthlyCreditGrantWorkflow(input: MonthlyCreditGrantInput)
   }
 
   function show(trouble: GrantTrouble | null): void {
+    view.progress = progress;
     view.trouble = trouble;
     view.stage = trouble === null ? 'granting' : 'trouble';
     waiting.announce(grantWait(run.at, trouble), line());
   }
 
   function line(): string {
-    return grantProgressLine(view.progress, { month, ...run });
+    return grantProgressLine(month, progress, run.wallets);
   }
 }
