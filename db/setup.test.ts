@@ -47,7 +47,7 @@ describe('createOrg', () => {
         settings: 1,
         families: 5,
         subgenres: 13,
-        mails: 12,
+        mails: 13,
         automations: ['campaign_tracking', 'reconnect_prompt', 'tier_promotion', 'weekly_performance_digest'],
         health: [
           'account-health',
