@@ -25,6 +25,7 @@ import { createInfluencePlannerClient } from './providers/influence-planner/http
 import { bucketFor, PROVIDER_LIMITS, type ProviderLimit } from './providers/rate-limit.js';
 import { createSlackClient } from './providers/slack/webhook-client.js';
 import { createSoundCloudClient } from './providers/soundcloud/http-client.js';
+import { automationsWithSchedule } from './workflows/scheduled-start/lifecycles.js';
 
 /** Time for running activities to finish when the worker is told to stop. */
 const SHUTDOWN_GRACE = '10 seconds';
@@ -59,14 +60,15 @@ export async function startWorker(config: Config, log: Logger): Promise<RunningW
   const connection = await NativeConnection.connect({ address: config.TEMPORAL_ADDRESS });
   const taskQueue = config.SPARK_TASK_QUEUE;
   const starter = createStarter(client, taskQueue);
-  const scheduler =
-    config.SPARK_ORG_SCHEDULES === 'on' ? createOrgScheduler(client, taskQueue, db) : noOrgSchedules;
+  const schedules = config.SPARK_ORG_SCHEDULES === 'on';
+  const scheduler = schedules ? createOrgScheduler(client, taskQueue, db) : noOrgSchedules;
   const activities = createActivities({
     db,
     ...(await createProviders(config, db)),
     mailFrom: config.MAIL_FROM,
     publicUrl: config.PUBLIC_URL ?? `http://${config.HOST}:${config.PORT}`,
     starter,
+    scheduled: schedules ? automationsWithSchedule() : [],
   });
 
   const common = {

@@ -8,12 +8,37 @@ export function notFound(message: string): ApplicationFailure {
   return ApplicationFailure.create({ type: 'not_found' satisfies FailureType, message, nonRetryable: true });
 }
 
+/** Asked for before its time has come. */
+export function notBegun(message: string): ApplicationFailure {
+  return ApplicationFailure.create({ type: 'not_begun' satisfies FailureType, message, nonRetryable: true });
+}
+
 /** A call whose outcome is unknown and that is not safe to repeat any more. */
 export function tooLateToRepeat(message: string): ApplicationFailure {
   return ApplicationFailure.create({
     type: 'too_late_to_repeat' satisfies FailureType,
     message,
     nonRetryable: true,
+  });
+}
+
+/** Classes of SQLSTATE that pass by themselves: connection, conflict, resources, locks, operator, system. */
+const PASSING = /^(08|40|53|55|57|58)/u;
+const SQLSTATE = /^[0-9A-Z]{5}$/u;
+
+/**
+ * Ends the tries of an activity whose statement the database refused for what it is: the same statement will be refused
+ * again. @returns the error to throw; errors that pass by themselves come back as they are.
+ */
+export function unlessRefused(error: unknown): unknown {
+  if (!(error instanceof Error) || !('code' in error)) return error;
+  const { code, message } = error;
+  if (typeof code !== 'string' || !SQLSTATE.test(code) || PASSING.test(code)) return error;
+  return ApplicationFailure.create({
+    type: 'refused_by_database' satisfies FailureType,
+    message: `${message} (${code})`,
+    nonRetryable: true,
+    cause: error,
   });
 }
 

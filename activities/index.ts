@@ -1,5 +1,6 @@
 /** All activities, composed from what they need. Their names are permanent. */
 import type { Db } from '../db/client.js';
+import type { ScheduledAutomation } from '../domain/scheduled-automations.js';
 import type { EmailPort } from '../providers/email/port.js';
 import type { InfluencePlannerPort } from '../providers/influence-planner/port.js';
 import type { SlackPort } from '../providers/slack/port.js';
@@ -8,6 +9,7 @@ import { createAssignmentActivities } from './assignments.js';
 import { createAttributionActivities } from './attribution.js';
 import { createAttributionCaptureActivities } from './attribution-capture.js';
 import { createEmailActivities } from './email.js';
+import { createGrantActivities } from './grants.js';
 import { createProofActivities } from './proof.js';
 import { createQueueActivities } from './queue.js';
 import { createReconcilerActivities, type LifecycleStarter } from './reconciler.js';
@@ -28,6 +30,8 @@ export interface ActivityDependencies {
   /** Where people find the product, for links in mails. */
   publicUrl: string;
   starter: LifecycleStarter;
+  /** The automations that have a Schedule here. */
+  scheduled: readonly ScheduledAutomation[];
 }
 
 /** Database activities and those of each provider; the worker polls one task queue for each group. */
@@ -41,6 +45,7 @@ export function createActivities(dependencies: ActivityDependencies) {
       ...createAttributionActivities(dependencies),
       ...createReconcilerActivities(dependencies),
       ...createScheduledStartActivities(dependencies),
+      ...createGrantActivities(dependencies),
       abandonMail: createEmailActivities(dependencies).abandonMail,
     },
     soundcloud: {

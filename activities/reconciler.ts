@@ -1,8 +1,10 @@
 /** Finds open rows whose workflow is missing or failed, and starts them again. */
 import { heartbeat } from '@temporalio/activity';
 import { sql } from 'kysely';
+import { lateAutomations } from '../db/automation-health.js';
 import { type Db, withOrg } from '../db/client.js';
 import { notify } from '../db/notifications.js';
+import type { ScheduledAutomation } from '../domain/scheduled-automations.js';
 
 export type LifecycleCondition = 'running' | 'missing' | 'failed' | 'ended';
 
@@ -32,11 +34,22 @@ export interface ReconcilerReport {
   stranded: number;
   /** Rows that could not be looked at this time. */
   troubled: number;
+  /** Automations of orgs whose last success is older than it should be; their admins were told. */
+  late: number;
 }
 
 const AT_ONCE = 10;
 
-export function createReconcilerActivities({ db, starter }: { db: Db; starter: LifecycleStarter }) {
+/** @param deps.scheduled the automations that have a Schedule here */
+export function createReconcilerActivities({
+  db,
+  starter,
+  scheduled,
+}: {
+  db: Db;
+  starter: LifecycleStarter;
+  scheduled: readonly ScheduledAutomation[];
+}) {
   return {
     /** Goes through all open lifecycle rows of all orgs; imported history is not among them. */
     async reconcile(): Promise<ReconcilerReport> {
@@ -49,6 +62,7 @@ export function createReconcilerActivities({ db, starter }: { db: Db; starter: L
         restarted: 0,
         stranded: 0,
         troubled: 0,
+        late: 0,
       };
       for (let at = 0; at < rows.length; at += AT_ONCE) {
         const page = rows.slice(at, at + AT_ONCE);
@@ -58,6 +72,7 @@ export function createReconcilerActivities({ db, starter }: { db: Db; starter: L
         heartbeat(report);
       }
       await reportStranded(ended, report);
+      await reportLate(report);
       return report;
     },
   };
@@ -116,6 +131,26 @@ export function createReconcilerActivities({ db, starter }: { db: Db; starter: L
     }
   }
 
+  /** Nobody else would notice a run that was never started. */
+  async function reportLate(report: ReconcilerReport): Promise<void> {
+    for (const { orgId, name, lastSuccessAt } of await lateAutomations(db, scheduled)) {
+      report.late += 1;
+      const last = lastSuccessAt === null ? 'has never succeeded' : `last succeeded on ${day(lastSuccessAt)}`;
+      await withOrg(db, orgId, (trx) =>
+        notify(trx, {
+          orgId,
+          audience: { kind: 'admins' },
+          type: 'error',
+          title: 'An automation is late',
+          message: `${name} ${last}. Run \`spark doctor\`; it says what stands in the way.`,
+          actionUrl: '/console/automations',
+          metadata: { automation: name },
+          dedupeKey: `automation-late:${name}:${day(new Date())}`,
+        }),
+      );
+    }
+  }
+
   async function tellAdmins(
     row: ReconciledRow,
     workflowId: string,
@@ -132,8 +167,12 @@ export function createReconcilerActivities({ db, starter }: { db: Db; starter: L
         actionUrl: `/console/${row.entityType}s/${row.entityId}`,
         metadata: { workflow_id: workflowId, what },
         // Once a day: a workflow that fails again tomorrow is news.
-        dedupeKey: `reconciler:${workflowId}:${what}:${new Date().toISOString().slice(0, 10)}`,
+        dedupeKey: `reconciler:${workflowId}:${what}:${day(new Date())}`,
       }),
     );
   }
+}
+
+function day(at: Date): string {
+  return at.toISOString().slice(0, 10);
 }

@@ -1,9 +1,11 @@
 /** Prometheus metrics: HTTP by route, what waits in the database, and credits over all orgs. */
 import type { RequestHandler } from 'express';
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { type AutomationCount, countAutomations } from '../db/automation-health.js';
 import { type Backlog, backlog } from '../db/backlog.js';
 import type { Db } from '../db/client.js';
 import { type CreditTotals, creditTotals } from '../db/credit-totals.js';
+import { automationsWithSchedule } from '../workflows/scheduled-start/lifecycles.js';
 
 export interface Metrics {
   registry: Registry;
@@ -23,6 +25,7 @@ export function createMetrics(database: Db): Metrics {
   });
   addBacklogGauges(registry, database);
   addCreditGauges(registry, database);
+  addAutomationGauges(registry, database);
   return {
     registry,
     observe: (request, response, next) => {
@@ -127,4 +130,39 @@ function addBacklogGauges(registry: Registry, database: Db): void {
     (wait) => wait.waiting,
   );
   perWait('spark_waits_breached', 'Waits whose promised time is over.', (wait) => wait.breached);
+}
+
+/** Counts over all orgs: nothing is said of any one. Empty while the database is away. */
+function addAutomationGauges(registry: Registry, database: Db): void {
+  let reading: Promise<AutomationCount[]> | undefined;
+  const read = () => {
+    reading ??= countAutomations(database, automationsWithSchedule())
+      .catch(() => [])
+      .finally(() => {
+        reading = undefined;
+      });
+    return reading;
+  };
+  new Gauge({
+    name: 'spark_automations',
+    help: 'Scheduled automations of orgs, by status: healthy, warning (failed), error (failed three times), disabled.',
+    labelNames: ['automation', 'status'],
+    registers: [registry],
+    async collect() {
+      const counts = await read();
+      this.reset();
+      for (const { automation, status, orgs } of counts) this.set({ automation, status }, orgs);
+    },
+  });
+  new Gauge({
+    name: 'spark_automations_late',
+    help: 'Scheduled automations of orgs whose last success is older than it should be.',
+    labelNames: ['automation'],
+    registers: [registry],
+    async collect() {
+      const counts = await read();
+      this.reset();
+      for (const { automation, late } of counts) this.inc({ automation }, late);
+    },
+  });
 }

@@ -100,6 +100,11 @@ const stateProblems = {
     'Repeat it with the same Idempotency-Key after the seconds in Retry-After.',
   ],
   already_exists: [409, 'It exists already', 'Use or change the one that is there.'],
+  automation_disabled: [
+    409,
+    'The automation is switched off',
+    'An admin enables it: PATCH /v1/automations/{name} with status enabled.',
+  ],
   in_use: [409, 'Something else still refers to it', 'Remove what refers to it first, or set it inactive.'],
   duplicate_track: [
     409,
@@ -155,6 +160,7 @@ const stateProblems = {
     "The month's submissions are used up",
     'Submit again next month, or withdraw a submission that waits for its decision.',
   ],
+  month_not_begun: [422, 'The month has not begun', 'Name the current month of the org or an earlier one.'],
   too_many_emails: [422, 'Too many e-mail addresses', 'A member has at most 5.'],
   insufficient_credits: [
     422,

@@ -3,11 +3,13 @@ import { accountRoutes } from './accounts.js';
 import { assignmentCommandRoutes } from './assignment-commands.js';
 import { assignmentRoutes } from './assignments.js';
 import { attributionRoutes } from './attribution.js';
+import { automationRoutes } from './automations.js';
 import { avoidListRoutes } from './avoid-list.js';
 import { commandRoutes } from './commands.js';
 import { creditChangeRoutes } from './credit-changes.js';
 import { creditSimulationRoutes } from './credits-simulation.js';
 import { genreRoutes } from './genres.js';
+import { grantRunRoutes } from './grant-runs.js';
 import { grantRoutes } from './grants.js';
 import { inboxRoutes } from './inbox.js';
 import { memberGenreRoutes } from './member-genres.js';
@@ -47,9 +49,11 @@ export const routes: readonly Route[] = [
   ...avoidListRoutes,
   ...walletRoutes,
   ...creditChangeRoutes,
+  ...grantRunRoutes,
   ...grantRoutes,
   ...creditSimulationRoutes,
   ...genreRoutes,
+  ...automationRoutes,
   ...settingsRoutes,
   ...notificationRoutes,
   ...orgRoutes,

@@ -20,14 +20,15 @@ export function registerDoctor(program: Command): void {
   program
     .command('doctor')
     .description(
-      'check servers, migrations, ledger, outbox and workflows; exit code 1 when something is wrong',
+      'check servers, migrations, ledger, outbox, schedules, automations and workflows; exit code 1 when something is wrong',
     )
     .option('--data <folder>', 'data folder of an embedded stack')
-    .option('--repair', 'start workflows that are missing or failed')
+    .option('--repair', 'start workflows that are missing or failed, make missing schedules')
     .option('--json', 'print the findings as JSON')
     .action(async (options: DoctorOptions) => {
       const findings = await withOwnerDatabase(options, async ({ url, folder, stackRuns }) => {
-        const database = await checkDatabase(url);
+        const { SPARK_ORG_SCHEDULES } = readConfig(process.env);
+        const database = await checkDatabase(url, { orgSchedules: SPARK_ORG_SCHEDULES === 'on' });
         if (folder && !stackRuns) return [...database.findings, notRunning(folder)];
         const temporal = await checkTemporal(temporalConfig(folder), database, options.repair ?? false);
         return [...database.findings, ...temporal, ...(await checkApi(apiAddress(folder)))];
@@ -62,6 +63,7 @@ function temporalConfig(folder: DataFolder | undefined) {
 }
 
 function asText(findings: Finding[]): string {
-  if (findings.length === 0) return '✓ Servers, migrations, ledger, outbox and workflows are in order.';
+  if (findings.length === 0)
+    return '✓ Servers, migrations, ledger, outbox, schedules, automations and workflows are in order.';
   return findings.map(({ area, problem, repair }) => `✗ ${area}: ${problem}\n  → ${repair}`).join('\n');
 }

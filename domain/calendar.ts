@@ -19,6 +19,7 @@ export interface BusinessClock {
 
 export const HOUR_MS = 3_600_000;
 export const DAY_MS = 86_400_000;
+const MINUTE_MS = 60_000;
 export const REAL_DAY_SECONDS = 86_400;
 /** The dev server's timers have a floor of about 1 s, so an hour may not be shorter than that. */
 export const SHORTEST_DAY_SECONDS = 24;
@@ -74,22 +75,25 @@ export function monthOf(instantMs: number, timezone: string): string {
 
 /** First instant (epoch ms) of a calendar date in a zone; on a day without midnight (DST), the first instant there is. */
 export function startOfDate(date: string, timezone: string): number {
-  return fromIso(date, timezone).startOf('day').toMillis();
+  return instantOf(fromIso(date).startOf('day').toMillis(), timezone);
 }
 
-/** Instant (epoch ms) of a time of day (`HH:mm`) on a date in a zone. A time skipped by DST moves forward. */
+/**
+ * Instant (epoch ms) of a time of day (`HH:mm`) on a date in a zone. A time skipped by DST moves forward by what the
+ * clock skips; of a time that comes twice it is the first.
+ */
 export function atTimeOfDay(date: string, time: string, timezone: string): number {
-  return fromIso(`${date}T${time}`, timezone).toMillis();
+  return instantOf(fromIso(`${date}T${time}`).toMillis(), timezone);
 }
 
 /** The date `days` after (or, negative, before) a date. */
 export function addDays(date: string, days: number): string {
-  return fromIso(date, 'utc').plus({ days }).toFormat('yyyy-MM-dd');
+  return fromIso(date).plus({ days }).toFormat('yyyy-MM-dd');
 }
 
 /** Whole calendar days from one date to another; negative when `to` is earlier. */
 export function daysBetween(from: string, to: string): number {
-  return Math.round((fromIso(to, 'utc').toMillis() - fromIso(from, 'utc').toMillis()) / DAY_MS);
+  return Math.round((fromIso(to).toMillis() - fromIso(from).toMillis()) / DAY_MS);
 }
 
 /** True for a zone name the runtime knows (`Europe/Berlin`, `UTC`). */
@@ -105,12 +109,26 @@ function zoned(instantMs: number, timezone: string): DateTime {
   return value;
 }
 
-function fromIso(text: string, timezone: string): DateTime {
-  const value = DateTime.fromISO(text, { zone: timezone });
+/**
+ * The instant at which a zone's clocks show a local time, given as if it were UTC. Made from the offsets around it:
+ * Luxon resolves a time that comes twice by the offset of the moment it is asked in.
+ */
+function instantOf(localMs: number, timezone: string): number {
+  const offsetMs = (at: number) => zoned(at, timezone).offset * MINUTE_MS;
+  const before = offsetMs(localMs - DAY_MS);
+  const after = offsetMs(localMs + DAY_MS);
+  const showing = [before, after]
+    .map((offset) => localMs - offset)
+    .filter((at) => offsetMs(at) === localMs - at);
+  // Clocks that skip it are read as if they had not been moved yet.
+  return showing.length > 0 ? Math.min(...showing) : localMs - before;
+}
+
+/** A date or local time as if it were UTC. */
+function fromIso(text: string): DateTime {
+  const value = DateTime.fromISO(text, { zone: 'utc' });
   if (!value.isValid) {
-    throw new RangeError(
-      `"${text}" is not a date or time in zone "${timezone}". Use YYYY-MM-DD, times HH:mm, and an IANA zone.`,
-    );
+    throw new RangeError(`"${text}" is not a date or time. Use YYYY-MM-DD, and HH:mm for times.`);
   }
   return value;
 }

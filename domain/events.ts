@@ -52,6 +52,7 @@ export type EventType = (typeof EVENT_TYPES)[number];
 export const INTERNAL_EVENT_TYPES = [
   'org.created',
   'settings.changed',
+  'grant.requested',
   'queue.requested',
   'submission.assigned',
   'submission.shifted',

@@ -15,6 +15,13 @@ export function monthAfter(month: string): string {
   return shiftMonth(month, 1);
 }
 
+/** The months (`YYYY-MM`) after one month, up to and with another; none when that is not later. */
+export function monthsAfter(month: string, until: string): string[] {
+  const months: string[] = [];
+  for (let next = monthAfter(month); next <= until; next = monthAfter(next)) months.push(next);
+  return months;
+}
+
 /** The month (`YYYY-MM`) before a month. */
 export function monthBefore(month: string): string {
   return shiftMonth(month, -1);

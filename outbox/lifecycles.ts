@@ -7,6 +7,10 @@ import {
   attributionId,
 } from '../workflows/attribution/contract.js';
 import { DAILY_QUEUE_TYPE, dailyQueueId } from '../workflows/daily-queue/contract.js';
+import {
+  MONTHLY_CREDIT_GRANT_TYPE,
+  monthlyCreditGrantId,
+} from '../workflows/monthly-credit-grant/contract.js';
 import { searchAttributes } from '../workflows/shared/search-attributes.js';
 import {
   SUBMISSION_REVIEW_TYPE,
@@ -133,6 +137,19 @@ const attribution: Build = (row) => {
   });
 };
 
+/** The key is the month. It may run again, and then grants what is missing still. */
+const monthlyCreditGrant: Build = (row) => {
+  const month = row.entityKey ?? '';
+  return lifecycle(row, {
+    workflowType: MONTHLY_CREDIT_GRANT_TYPE,
+    workflowId: monthlyCreditGrantId(row.orgId, month),
+    args: [{ orgId: row.orgId, month }],
+    summary: `Monthly grant of ${month}`,
+    details: ['Grants every member every month it misses, up to this one. Query: `state`.'],
+    mayRunAgain: true,
+  });
+};
+
 const BY_ENTITY: Readonly<Record<string, Build>> = {
   submission: submissionReview,
   queue: dailyQueue,
@@ -168,7 +185,11 @@ const queueOf: Route = (event) => {
   ];
 };
 
-const dateOf = (event: OutboxEvent) => (typeof event.data.date === 'string' ? event.data.date : null);
+/** A text of the event's data. */
+const text = (name: string) => (event: OutboxEvent) => {
+  const value = event.data[name];
+  return typeof value === 'string' ? value : null;
+};
 
 /** Tells the review of a submission, by whatever event; each signal only says "look at the rows". */
 const tellReview =
@@ -215,7 +236,7 @@ const both =
 
 const ROUTES: Readonly<Record<string, Route>> = {
   'submission.created': own(submissionReview),
-  'queue.requested': own(dailyQueue, dateOf),
+  'queue.requested': own(dailyQueue, text('date')),
   'submission.assigned': both(
     tellReview('assignmentsPublished', itself, ({ data }) => ({
       queueDate: data.queue_date,
@@ -249,6 +270,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
     ),
     queueOf,
   ),
+  'grant.requested': own(monthlyCreditGrant, text('month')),
 };
 
 /** The lifecycle a row belongs to; undefined for rows without one. */

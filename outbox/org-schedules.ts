@@ -1,11 +1,11 @@
 /** Which orgs have schedules, and when theirs must change. */
 import type { Client } from '@temporalio/client';
 import { sql } from 'kysely';
-import { type Db, withOrg } from '../db/client.js';
+import { type Db, type Queryable, withOrg } from '../db/client.js';
 import { readClock } from '../db/clock.js';
 import { loadSettings } from '../db/settings.js';
 import { withDefaults } from '../domain/settings.js';
-import { ensureOrgSchedules } from './schedules.js';
+import { ensureOrgSchedules, type ScheduledOrg } from './schedules.js';
 
 /** Events after which an org's schedules are brought up to date. */
 export const SCHEDULING_EVENTS: readonly string[] = ['org.created', 'settings.changed'];
@@ -15,6 +15,17 @@ export interface OrgScheduler {
   ensure(orgId: string): Promise<void>;
   /** Those of all orgs, at a worker's start. */
   ensureAll(): Promise<void>;
+}
+
+/** The orgs that have schedules to keep. @param db as the login `spark_worker` or the owner. */
+export async function scheduledOrgs(db: Queryable): Promise<ScheduledOrg[]> {
+  const { rows } = await sql<{ org_id: string; timezone: string; queue_hours: object }>`
+    select org_id, timezone, queue_hours from private.active_orgs()`.execute(db);
+  return rows.map((row) => ({
+    orgId: row.org_id,
+    timezone: row.timezone,
+    queueHours: withDefaults({ queue_hours: row.queue_hours }).queue_hours,
+  }));
 }
 
 /** @param db pool of the login `spark_worker`. */
@@ -28,16 +39,7 @@ export function createOrgScheduler(client: Client, taskQueue: string, db: Db): O
     },
     async ensureAll() {
       const clock = await readClock(db);
-      const { rows } = await sql<{ org_id: string; timezone: string; queue_hours: object }>`
-        select org_id, timezone, queue_hours from private.active_orgs()`.execute(db);
-      for (const row of rows) {
-        const { queue_hours: queueHours } = withDefaults({ queue_hours: row.queue_hours });
-        await ensureOrgSchedules(client, taskQueue, clock, {
-          orgId: row.org_id,
-          timezone: row.timezone,
-          queueHours,
-        });
-      }
+      for (const org of await scheduledOrgs(db)) await ensureOrgSchedules(client, taskQueue, clock, org);
     },
   };
 }

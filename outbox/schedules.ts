@@ -6,16 +6,13 @@
 import {
   type Client,
   ScheduleAlreadyRunning,
+  ScheduleNotFoundError,
   type ScheduleOptions,
   ScheduleOverlapPolicy,
   type ScheduleSpec,
 } from '@temporalio/client';
 import { type BusinessClock, compression, startOfDate, toReal } from '../domain/calendar.js';
-import {
-  SCHEDULED_AUTOMATIONS,
-  type ScheduledAutomation,
-  timingOf,
-} from '../domain/scheduled-automations.js';
+import { type ScheduledAutomation, timingOf, triggerTimes } from '../domain/scheduled-automations.js';
 import type { QueueHours } from '../domain/settings.js';
 import {
   RECONCILER_EVERY_MINUTES,
@@ -27,7 +24,7 @@ import {
   type ScheduledStartInput,
   scheduleId,
 } from '../workflows/scheduled-start/contract.js';
-import { SCHEDULED_LIFECYCLES } from '../workflows/scheduled-start/lifecycles.js';
+import { automationsWithSchedule } from '../workflows/scheduled-start/lifecycles.js';
 
 export interface ScheduledOrg {
   orgId: string;
@@ -38,7 +35,7 @@ export interface ScheduledOrg {
 const HOUR_SECONDS = 3_600;
 /** The server refuses less. */
 const SHORTEST_CATCH_UP_SECONDS = 10;
-/** Id of the one Schedule an org has when its days are compressed. */
+/** Name of the one Schedule an org has when its days are compressed. */
 const COMPRESSED_DAY = 'business-day';
 
 /** The installation's own schedule. Idempotent: an existing one gets the present spec and keeps being paused, if it was. */
@@ -61,9 +58,7 @@ export async function ensureOrgSchedules(
 
 /** The schedules an org has: in real time one for each automation, on compressed days one for all of them. */
 export function orgSchedules(taskQueue: string, clock: BusinessClock, org: ScheduledOrg): ScheduleOptions[] {
-  const automations = SCHEDULED_AUTOMATIONS.filter(
-    (automation) => SCHEDULED_LIFECYCLES[automation] !== undefined,
-  );
+  const automations = automationsWithSchedule();
   if (automations.length === 0) return [];
   if (compression(clock) === 1) {
     return automations.map((automation) => {
@@ -95,13 +90,24 @@ export function orgSchedules(taskQueue: string, clock: BusinessClock, org: Sched
   ];
 }
 
+/** Id of the Schedule that starts an automation of an org. */
+export function scheduleIdOf(
+  taskQueue: string,
+  clock: BusinessClock,
+  orgId: string,
+  automation: ScheduledAutomation,
+): string {
+  return scheduleId(taskQueue, orgId, compression(clock) === 1 ? automation : COMPRESSED_DAY);
+}
+
 function calendarOf(automation: ScheduledAutomation, org: ScheduledOrg): ScheduleSpec {
-  const { timeOfDay, dayOfMonth } = timingOf(automation, org.queueHours);
-  const [hour = 0, minute = 0] = timeOfDay.split(':').map(Number);
-  return {
-    calendars: [{ hour, minute, second: 0, dayOfMonth: dayOfMonth ?? { start: 1, end: 31 } }],
-    timezone: org.timezone,
-  };
+  const timing = timingOf(automation, org.queueHours);
+  const dayOfMonth = timing.dayOfMonth ?? { start: 1, end: 31 };
+  const calendars = triggerTimes(timing).map((time) => {
+    const [hour = 0, minute = 0] = time.split(':').map(Number);
+    return { hour, minute, second: 0, dayOfMonth };
+  });
+  return { calendars, timezone: org.timezone };
 }
 
 function orgSchedule(
@@ -161,5 +167,19 @@ async function ensureSchedule(client: Client, options: ScheduleOptions): Promise
       policies: options.policies,
       action: options.action,
     }));
+  }
+}
+
+/** How a Schedule stands. */
+export type ScheduleCondition = { state: 'active'; nextAt: Date | null } | { state: 'paused' | 'missing' };
+
+/** @throws ServiceError when Temporal is away. */
+export async function inspectSchedule(client: Client, id: string): Promise<ScheduleCondition> {
+  try {
+    const { state, info } = await client.schedule.getHandle(id).describe();
+    return state.paused ? { state: 'paused' } : { state: 'active', nextAt: info.nextActionTimes[0] ?? null };
+  } catch (error) {
+    if (error instanceof ScheduleNotFoundError) return { state: 'missing' };
+    throw error;
   }
 }

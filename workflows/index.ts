@@ -3,6 +3,7 @@
 export { assignmentWorkflow } from './assignment/workflow.js';
 export { attributionWorkflow } from './attribution/workflow.js';
 export { dailyQueueWorkflow } from './daily-queue/workflow.js';
+export { monthlyCreditGrantWorkflow } from './monthly-credit-grant/workflow.js';
 export { reconcilerWorkflow } from './reconciler/workflow.js';
 export { scheduledStartWorkflow } from './scheduled-start/workflow.js';
 export { submissionReviewWorkflow } from './submission-review/workflow.js';

@@ -1,7 +1,14 @@
 /** What the database tells about itself: migrations, ledger, outbox, rows that should have a workflow. */
 import { sql } from 'kysely';
+import { lateAutomations } from '../../db/automation-health.js';
 import { createDatabase, type Db } from '../../db/client.js';
+import { readClock } from '../../db/clock.js';
 import { migrationStatus } from '../../db/migrator.js';
+import type { BusinessClock } from '../../domain/calendar.js';
+import type { ScheduledAutomation } from '../../domain/scheduled-automations.js';
+import { scheduledOrgs } from '../../outbox/org-schedules.js';
+import type { ScheduledOrg } from '../../outbox/schedules.js';
+import { automationsWithSchedule } from '../../workflows/scheduled-start/lifecycles.js';
 import type { Finding } from './finding.js';
 import { checkLedger } from './ledger.js';
 
@@ -18,13 +25,25 @@ export interface DatabaseFacts {
   findings: Finding[];
   /** Rows that should have an open workflow; those whose start still waits in the outbox are left out. */
   openRows: OpenRow[];
+  /** What Schedules follow; null while the database is not migrated. */
+  scheduling: SchedulingFacts | null;
+}
+
+export interface SchedulingFacts {
+  clock: BusinessClock;
+  orgs: ScheduledOrg[];
+}
+
+export interface DoctorChoice {
+  /** Whether this installation keeps Schedules of orgs. */
+  orgSchedules: boolean;
 }
 
 /** An event this old should have been relayed: the relay is told at once and looks by itself every few seconds. */
 const BACKLOG_AFTER = '1 minute';
 
 /** Looks at the database as its owner. @throws when it cannot be reached. */
-export async function checkDatabase(url: string): Promise<DatabaseFacts> {
+export async function checkDatabase(url: string, { orgSchedules }: DoctorChoice): Promise<DatabaseFacts> {
   const { pending, edited } = await migrationStatus(url);
   const findings: Finding[] = [];
   if (edited.length > 0) {
@@ -40,12 +59,17 @@ export async function checkDatabase(url: string): Promise<DatabaseFacts> {
       problem: `Not applied: ${pending.join(', ')}.`,
       repair: 'Run `spark migrate`, then `spark doctor` again (the rest was not looked at).',
     });
-    return { findings, openRows: [] };
+    return { findings, openRows: [], scheduling: null };
   }
   const db = createDatabase(url, { max: 2, applicationName: 'artist-spark doctor' });
   try {
-    findings.push(...(await checkLedger(db)), ...(await checkOutbox(db)));
-    return { findings, openRows: await openRows(db) };
+    findings.push(
+      ...(await checkLedger(db)),
+      ...(await checkOutbox(db)),
+      ...(await checkAutomations(db, orgSchedules)),
+    );
+    const scheduling = orgSchedules ? { clock: await readClock(db), orgs: await scheduledOrgs(db) } : null;
+    return { findings, openRows: await openRows(db), scheduling };
   } finally {
     await db.destroy();
   }
@@ -69,6 +93,38 @@ async function checkOutbox(db: Db): Promise<Finding[]> {
       repair: 'Check that a worker runs and reaches Temporal; the events are relayed by themselves then.',
     },
   ];
+}
+
+/** Runs that failed three times in a row, and those that did not come. */
+async function checkAutomations(db: Db, orgSchedules: boolean): Promise<Finding[]> {
+  const failing = await db
+    .selectFrom('soundcloud_automation_health')
+    .select(['org_id', 'automation_name', 'consecutive_errors', 'last_error_message'])
+    .where('status', '=', 'error')
+    .orderBy('automation_name')
+    .orderBy('org_id')
+    .execute();
+  const late = orgSchedules ? await lateAutomations(db, automationsWithSchedule()) : [];
+  return [
+    ...failing.map((row) => ({
+      area: 'automations' as const,
+      problem: `${row.automation_name} of org ${row.org_id} failed ${row.consecutive_errors} times in a row, lastly: ${row.last_error_message}`,
+      repair: 'Correct the cause; its next run that succeeds makes it healthy again.',
+    })),
+    ...late.map(({ orgId, name, lastSuccessAt }) => ({
+      area: 'automations' as const,
+      problem: `${name} of org ${orgId} is late: ${lastSuccessAt === null ? 'it has never succeeded' : `its last success was on ${lastSuccessAt.toISOString()} (business time)`}.`,
+      repair: repairOfLate(name),
+    })),
+  ];
+}
+
+function repairOfLate(name: ScheduledAutomation): string {
+  const first =
+    'Check that a worker runs and that its Schedule is neither missing nor paused (see "schedules" here). ';
+  return name === 'monthly-credit-grant'
+    ? `${first}Then POST /v1/grants/run: it grants every month that was missed, each once.`
+    : `${first}It acts on the newest date when it starts next; trigger its Schedule in the Temporal UI to start it now.`;
 }
 
 async function openRows(db: Db): Promise<OpenRow[]> {

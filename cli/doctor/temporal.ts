@@ -2,9 +2,10 @@
 import type { Client } from '@temporalio/client';
 import type { Config } from '../../config/config.js';
 import { createTemporalClient } from '../../config/temporal.js';
+import { ensureOrgSchedules, inspectSchedule, orgSchedules } from '../../outbox/schedules.js';
 import { createStarter, type Starter } from '../../outbox/starter.js';
 import { SEARCH_ATTRIBUTES } from '../../sandbox/temporal.js';
-import type { DatabaseFacts, OpenRow } from './database.js';
+import type { DatabaseFacts, OpenRow, SchedulingFacts } from './database.js';
 import type { Finding } from './finding.js';
 
 const PARALLEL = 16;
@@ -15,7 +16,7 @@ const QUEUE_SUFFIXES = ['', '-soundcloud', '-email', '-webhooks'];
 
 /**
  * Looks at Temporal.
- * @param repair starts workflows that are missing or failed
+ * @param repair starts workflows that are missing or failed, and makes missing schedules
  */
 export async function checkTemporal(
   config: Config,
@@ -29,7 +30,7 @@ export async function checkTemporal(
     const starter = createStarter(client, config.SPARK_TASK_QUEUE);
     return [
       ...(await checkWorkers(client, config)),
-      ...(await checkSchedules(client, config)),
+      ...(await checkSchedules(client, config, facts.scheduling, repair)),
       ...(await checkWorkflows(starter, facts.openRows, config, repair)),
     ];
   } finally {
@@ -85,28 +86,65 @@ async function checkWorkers(client: Client, config: Config): Promise<Finding[]> 
   return findings;
 }
 
-async function checkSchedules(client: Client, config: Config): Promise<Finding[]> {
-  const paused: string[] = [];
-  let found = 0;
-  for await (const schedule of client.schedule.list()) {
-    if (!schedule.scheduleId.startsWith(`${config.SPARK_TASK_QUEUE}:`)) continue;
-    found += 1;
-    if (schedule.state.paused) paused.push(schedule.scheduleId);
+async function checkSchedules(
+  client: Client,
+  config: Config,
+  scheduling: SchedulingFacts | null,
+  repair: boolean,
+): Promise<Finding[]> {
+  const found = new Map<string, { paused: boolean }>();
+  for await (const { scheduleId, state } of client.schedule.list()) {
+    if (scheduleId.startsWith(`${config.SPARK_TASK_QUEUE}:`)) found.set(scheduleId, state);
   }
-  if (found === 0) {
-    return [
-      {
-        area: 'schedules',
-        problem: 'Temporal has none of our schedules.',
-        repair: 'Restart the worker: it makes them when it starts.',
-      },
-    ];
+  const paused = [...found].filter(([, state]) => state.paused).map(([id]) => id);
+  const findings: Finding[] = [
+    ...(await missingSchedules(client, config, new Set(found.keys()), scheduling, repair)),
+    ...paused.sort().map((id) => ({
+      area: 'schedules' as const,
+      problem: `The schedule ${id} is paused.`,
+      repair: `Resume it when it was not on purpose: temporal schedule toggle --unpause --schedule-id '${id}'. What it was to start meanwhile is not made up for by itself: trigger it once.`,
+    })),
+  ];
+  if (found.size > 0) return findings;
+  return [
+    {
+      area: 'schedules',
+      problem: 'Temporal has none of our schedules.',
+      repair: 'Restart the worker: it makes them when it starts.',
+    },
+    ...findings,
+  ];
+}
+
+/** Orgs without their Schedules; with `repair` they are made. */
+async function missingSchedules(
+  client: Client,
+  config: Config,
+  found: ReadonlySet<string>,
+  scheduling: SchedulingFacts | null,
+  repair: boolean,
+): Promise<Finding[]> {
+  const missing: string[] = [];
+  const { clock, orgs } = scheduling ?? { clock: null, orgs: [] };
+  for (const org of orgs) {
+    if (clock === null) break;
+    const gone = orgSchedules(config.SPARK_TASK_QUEUE, clock, org)
+      .map(({ scheduleId }) => scheduleId)
+      // The list is behind for a moment; what was made a second ago is there.
+      .filter((id) => !found.has(id));
+    const conditions = await Promise.all(gone.map((id) => inspectSchedule(client, id)));
+    const absent = gone.filter((_, at) => conditions[at]?.state === 'missing');
+    if (absent.length > 0 && repair) await ensureOrgSchedules(client, config.SPARK_TASK_QUEUE, clock, org);
+    else missing.push(...absent);
   }
-  return paused.map((id) => ({
-    area: 'schedules',
-    problem: `The schedule ${id} is paused.`,
-    repair: `Resume it when it was not on purpose: temporal schedule toggle --unpause --schedule-id '${id}'.`,
-  }));
+  if (missing.length === 0) return [];
+  return [
+    {
+      area: 'schedules',
+      problem: `${missing.length} schedules of orgs are missing: ${some(missing)}.`,
+      repair: 'Run `spark doctor --repair`, or restart the worker: both make them.',
+    },
+  ];
 }
 
 async function checkWorkflows(

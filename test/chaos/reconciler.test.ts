@@ -3,6 +3,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createReconcilerActivities, type ReconcilerReport } from '../../activities/reconciler.js';
+import { createDatabase } from '../../db/client.js';
 import { createStarter } from '../../outbox/starter.js';
 import { RECONCILER_TYPE } from '../../workflows/reconciler/contract.js';
 import {
@@ -146,6 +147,7 @@ describe('the reconciler', () => {
     const starter = createStarter(world.client, world.config.SPARK_TASK_QUEUE);
     const { reconcile: run } = createReconcilerActivities({
       db: world.db,
+      scheduled: [],
       starter: {
         ...starter,
         // The list of open rows is read; now, before the look at the workflow, the review ends.
@@ -170,6 +172,44 @@ describe('the reconciler', () => {
     await sql`update public.soundcloud_submissions set closed_at = now() where id = ${submission.id}`.execute(
       world.db,
     );
+  });
+});
+
+describe('an automation that is late', () => {
+  it('is told to admins once a day, and not while it is switched off', async () => {
+    const worker = createDatabase(world.database.workerUrl, { max: 2 });
+    const { reconcile: run } = createReconcilerActivities({
+      db: worker,
+      scheduled: ['monthly-credit-grant'],
+      starter: createStarter(world.client, world.config.SPARK_TASK_QUEUE),
+    });
+    const late = async () => ((await new MockActivityEnvironment().run(run)) as ReconcilerReport).late;
+    const told = () =>
+      world.db
+        .selectFrom('soundcloud_notifications')
+        .select(['user_id', 'message'])
+        .where('title', '=', 'An automation is late')
+        .execute();
+    expect(await late()).toBe(0);
+    const change = (set: object) =>
+      world.db
+        .updateTable('soundcloud_automation_health')
+        .set(set)
+        .where('org_id', '=', world.orgId)
+        .where('automation_name', '=', 'monthly-credit-grant')
+        .execute();
+    await change({ last_success_at: new Date('2026-01-01T00:05:00Z'), status: 'disabled' });
+    expect(await late()).toBe(0);
+    await change({ status: 'healthy' });
+    expect(await late()).toBe(1);
+    expect(await late()).toBe(1);
+    expect(await told()).toEqual([
+      {
+        user_id: world.adminId,
+        message: expect.stringContaining('monthly-credit-grant last succeeded on 2026-01-01'),
+      },
+    ]);
+    await worker.destroy();
   });
 });
 

@@ -5,14 +5,21 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { sql } from 'kysely';
 import { readClock } from '../../db/clock.js';
-import { dateOf, toBusiness } from '../../domain/calendar.js';
+import { dateOf, monthOf, toBusiness } from '../../domain/calendar.js';
 import type { ReviewState } from '../../domain/submission-review.js';
 import { cacheFolder } from '../../sandbox/cache-folder.js';
 import { workflowBundle } from '../../sandbox/workflow-bundle.js';
 import { attributionId } from '../../workflows/attribution/contract.js';
 import { dailyQueueState, dailyQueueUpdates } from '../../workflows/daily-queue/contract.js';
+import {
+  MONTHLY_CREDIT_GRANT_TYPE,
+  monthlyCreditGrantId,
+  monthlyCreditGrantState,
+} from '../../workflows/monthly-credit-grant/contract.js';
 import { RECONCILER_TYPE } from '../../workflows/reconciler/contract.js';
+import { SCHEDULED_START_TYPE } from '../../workflows/scheduled-start/contract.js';
 import {
   SUBMISSION_REVIEW_TYPE,
   submissionReviewState,
@@ -20,8 +27,8 @@ import {
 } from '../../workflows/submission-review/contract.js';
 import { ownPostgres, ownTemporal } from '../chaos/support/own-servers.js';
 import { reviewsOf } from '../chaos/support/reviews.js';
-import { queuesOf } from '../support/queues.js';
 import { addQueueOrg, settleAll, startQueue, type TestQueue } from '../support/daily-queues.js';
+import { queuesOf } from '../support/queues.js';
 import { eventually } from '../support/review-facts.js';
 import { createWorld, type Submission, type World } from '../support/world.js';
 import { ASSIGNMENT_STORIES } from './assignment-stories.js';
@@ -339,6 +346,48 @@ const STORIES: Record<string, (world: World, save: Save) => Promise<void>> = {
     });
     await handle.result();
     await save('reconciler', 'restarted-one', handle);
+  },
+
+  async 'the monthly grant of sixty years, refused for a while'(world, save) {
+    await world.addMember();
+    const month = monthOf(toBusiness(await readClock(world.db), Date.now()), 'UTC');
+    await sql`update soundcloud_repost_credit_wallet set last_granted_at = '1966-01-01T00:00:00Z'`.execute(
+      world.db,
+    );
+    await sql
+      .raw(
+        `create function public.refuse() returns trigger language plpgsql as
+         $$ begin raise exception 'not now'; end $$;
+         create trigger refuse before insert on soundcloud_repost_credit_ledger
+         for each row when (new.idempotency_key like '%:1975-03') execute function public.refuse()`,
+      )
+      .execute(world.db);
+    const handle = await world.client.workflow.start(MONTHLY_CREDIT_GRANT_TYPE, {
+      workflowId: monthlyCreditGrantId(world.orgId, month),
+      taskQueue: world.config.SPARK_TASK_QUEUE,
+      args: [{ orgId: world.orgId, month }],
+    });
+    const { runId } = await handle.describe();
+    await eventually('the trouble', async () => {
+      return (await handle.query(monthlyCreditGrantState)).stage === 'trouble';
+    });
+    await sql.raw('drop trigger refuse on soundcloud_repost_credit_ledger').execute(world.db);
+    await handle.result();
+    const firstRun = world.client.workflow.getHandle(handle.workflowId, runId);
+    await save('monthly-credit-grant', 'refused-for-a-while-first-run', firstRun);
+    await save('monthly-credit-grant', 'last-run', world.client.workflow.getHandle(handle.workflowId));
+  },
+
+  async 'the start of what is due, twice'(world, save) {
+    for (const name of ['started', 'already-started']) {
+      const handle = await world.client.workflow.start(SCHEDULED_START_TYPE, {
+        workflowId: `business-day-${name}`,
+        taskQueue: world.config.SPARK_TASK_QUEUE,
+        args: [{ orgId: world.orgId, automations: ['monthly-credit-grant', 'daily-queue'] }],
+      });
+      await handle.result();
+      await save('scheduled-start', name, handle);
+    }
   },
 };
 

@@ -12,6 +12,7 @@ import { type Config, readConfig } from '../../config/config.js';
 import { createLogger } from '../../config/log.js';
 import { createDatabase, type Db } from '../../db/client.js';
 import { readClock } from '../../db/clock.js';
+import { setClock } from '../../db/setup.js';
 import { registerSearchAttributes } from '../../outbox/search-attributes.js';
 import { prepareTemporal, type RunningWorker, startWorker } from '../../worker.js';
 import { submissionReviewId } from '../../workflows/submission-review/contract.js';
@@ -83,6 +84,7 @@ export interface WorldServers {
 
 /**
  * @param options.temporalAddress a time-skipping server, instead of the run's
+ * @param options.businessStart with daySeconds: the business instant (epoch ms) that begins now
  * @param options.now that server's time, epoch ms: its days run ahead of the real ones
  * @param options.servers those that are not given are the run's
  */
@@ -90,6 +92,7 @@ export async function createWorld(
   options: {
     temporalAddress?: string;
     daySeconds?: number;
+    businessStart?: number;
     now?: () => Promise<number>;
     servers?: Partial<WorldServers>;
   } = {},
@@ -97,8 +100,7 @@ export async function createWorld(
   const { servers = {} } = options;
   const database = await createTestDatabase({ ...(servers.database && { server: servers.database }) });
   const db = createDatabase(database.adminUrl, { max: 5 });
-  if (options.daySeconds !== undefined)
-    await sql`select private.set_clock(${options.daySeconds})`.execute(db);
+  if (options.daySeconds !== undefined) await setClock(db, { ...options, daySeconds: options.daySeconds });
   const sandbox = await createTestSandbox({ clock: await readClock(db) });
   const env: Record<string, string> = {
     ...sandbox.env,

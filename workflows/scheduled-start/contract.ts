@@ -8,7 +8,7 @@ export const SCHEDULED_START_TYPE = 'scheduledStartWorkflow';
 
 export interface ScheduledStartInput {
   orgId: string;
-  /** Those not due on the date are left out. In the order of their times of day. */
+  /** In the order of their times of day. On compressed days those not due on the date are left out. */
   automations: ScheduledAutomation[];
 }
 

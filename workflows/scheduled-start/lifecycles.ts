@@ -1,7 +1,10 @@
 /** The lifecycles that Schedules start. An automation without an entry has no Schedule. */
-import type { ScheduledAutomation } from '../../domain/scheduled-automations.js';
+import { SCHEDULED_AUTOMATIONS, type ScheduledAutomation } from '../../domain/scheduled-automations.js';
 import { DAILY_QUEUE_TYPE, dailyQueueId } from '../daily-queue/contract.js';
+import { MONTHLY_CREDIT_GRANT_TYPE, monthlyCreditGrantId } from '../monthly-credit-grant/contract.js';
 import type { ScheduledLifecycle } from './contract.js';
+
+const monthOfDate = (date: string) => date.slice(0, 7);
 
 export const SCHEDULED_LIFECYCLES: Partial<Record<ScheduledAutomation, ScheduledLifecycle>> = {
   'daily-queue': {
@@ -10,4 +13,15 @@ export const SCHEDULED_LIFECYCLES: Partial<Record<ScheduledAutomation, Scheduled
     input: (orgId, date) => ({ orgId, date }),
     summary: (date) => `Queue of ${date}`,
   },
+  'monthly-credit-grant': {
+    workflowType: MONTHLY_CREDIT_GRANT_TYPE,
+    workflowId: (orgId, date) => monthlyCreditGrantId(orgId, monthOfDate(date)),
+    input: (orgId, date) => ({ orgId, month: monthOfDate(date) }),
+    summary: (date) => `Monthly grant of ${monthOfDate(date)}`,
+  },
 };
+
+/** The automations that have a Schedule. */
+export function automationsWithSchedule(): ScheduledAutomation[] {
+  return SCHEDULED_AUTOMATIONS.filter((automation) => SCHEDULED_LIFECYCLES[automation] !== undefined);
+}

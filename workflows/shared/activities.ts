@@ -46,9 +46,29 @@ export function proposalActivities() {
 }
 
 /**
- * The steps of a daily queue that go over the whole network: seconds, or minutes where many must be asked instead.
- * Idempotent by step id, repeated for as long as the database is away. They heartbeat, because ops wait for them: one
- * that died with its worker is tried again soon.
+ * Pages of the monthly grant: one transaction each, many a call; a call that died with its worker goes on at the cursor
+ * of its last heartbeat. Tried for the minutes that a restart of the database takes; what the database refuses is not
+ * tried again here. Then it is reported, and tried again by the workflow.
+ */
+export function grantActivities() {
+  return proxyActivities<Pick<Activities, 'grantPages'>>({
+    startToCloseTimeout: '10 minutes',
+    heartbeatTimeout: '10 seconds',
+    retry: {
+      initialInterval: '500 milliseconds',
+      backoffCoefficient: 2,
+      maximumInterval: '15 seconds',
+      maximumAttempts: 30,
+      nonRetryableErrorTypes: final,
+    },
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  });
+}
+
+/**
+ * The steps of a daily queue that go over the whole network: minutes at most, idempotent by step id, repeated for as
+ * long as the database is away. They heartbeat, because ops wait for them: one that died with its worker is tried again
+ * soon.
  */
 export function queueActivities() {
   return proxyActivities<Pick<Activities, 'changeQueue' | 'publishQueue' | 'lapseQueue'>>({

@@ -1,0 +1,145 @@
+/** Months of grants in the zones of orgs: what SQL takes for a month is what its calendar says. */
+import fc from 'fast-check';
+import { sql } from 'kysely';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dateOf, monthOf, startOfDate } from '../domain/calendar.js';
+import { addPage, beginGrant } from '../domain/monthly-grant.js';
+import { creditFixture } from '../test/support/credits-fixture.js';
+import { createTestDatabase, type TestDatabase } from '../test/support/database.js';
+import { createDatabase, type Db, withOrg } from './client.js';
+import { grantPage } from './credits.js';
+import { ledgerViolations } from './ledger-invariants.js';
+import { grantedMonths, walletsToGrant } from './monthly-grants.js';
+
+/** East and west of UTC to the ends, with odd offsets and clock changes at midnight and on firsts of months. */
+const ZONES = [
+  'UTC',
+  'Europe/Berlin',
+  'Asia/Kathmandu',
+  'Asia/Beirut',
+  'Australia/Lord_Howe',
+  'Pacific/Kiritimati',
+  'Pacific/Pago_Pago',
+  'America/St_Johns',
+  'America/Havana',
+  'America/Asuncion',
+  'Atlantic/Azores',
+];
+
+let database: TestDatabase;
+let owner: Db;
+let worker: Db;
+let fixture: Awaited<ReturnType<typeof creditFixture>>;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  owner = createDatabase(database.adminUrl);
+  worker = createDatabase(database.workerUrl);
+  fixture = await creditFixture(owner, 'Months');
+});
+
+afterAll(async () => {
+  await Promise.all([owner?.destroy(), worker?.destroy()]);
+  await database?.drop();
+});
+
+const monthName = (index: number) => `${Math.floor(index / 12)}-${String((index % 12) + 1).padStart(2, '0')}`;
+
+async function setTimezone(timezone: string): Promise<void> {
+  await owner
+    .updateTable('soundcloud_settings')
+    .set({ timezone })
+    .where('org_id', '=', fixture.orgId)
+    .execute();
+}
+
+/** Grants as a run does. @returns the months it posted. */
+async function run(timezone: string, month: string, at: Date): Promise<string[]> {
+  const { orgId } = fixture;
+  return withOrg(worker, orgId, async (trx) => {
+    const { oldest } = await walletsToGrant(trx, orgId);
+    let progress = beginGrant(oldest?.getTime() ?? null, timezone, month);
+    while (progress.month !== null) {
+      const page = { orgId, month: progress.month, after: progress.after, limit: 500, at };
+      progress = addPage(progress, await grantPage(trx, page), month);
+    }
+    return (await grantedMonths(trx, orgId, at)).map((granted) => granted.month);
+  });
+}
+
+describe('a month in SQL', () => {
+  it('is the month of the calendar, and begins on its first day', async () => {
+    // Up to the clock changes that every copy of the time zone database knows.
+    const instants = fc.integer({ min: Date.UTC(2000, 0, 1), max: Date.UTC(2024, 8, 1) });
+    const firsts = fc
+      .record({ month: fc.integer({ min: 24_000, max: 24_290 }), hours: fc.integer({ min: -30, max: 30 }) })
+      .map(({ month, hours }) => Date.UTC(Math.floor(month / 12), month % 12, 1, hours, 5));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.oneof(instants, firsts), { minLength: 50, maxLength: 50 }),
+        fc.constantFrom(...ZONES),
+        async (list, zone) => {
+          const { rows } = await sql<{ month: string; start: Date }>`
+            select month, (month || '-01')::timestamp at time zone ${zone} as start
+            from unnest(${list.map((at) => new Date(at))}::timestamptz[]) with ordinality as given (at, n)
+            cross join lateral (select to_char(given.at at time zone ${zone}, 'YYYY-MM') as month) as named
+            order by n`.execute(owner);
+          expect(rows.map((row) => row.month)).toEqual(list.map((at) => monthOf(at, zone)));
+          for (const { month, start } of rows) {
+            expect(dateOf(start.getTime(), zone), `${month} in ${zone}`).toBe(`${month}-01`);
+            // A midnight that comes twice: SQL takes the second, an hour later.
+            const late = start.getTime() - startOfDate(`${month}-01`, zone);
+            expect([0, 3_600_000], `${month} in ${zone}`).toContain(late);
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('a run', () => {
+  it('grants each month since the last one, once and in order, also when the org moves to another zone', async () => {
+    let runs = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        // From before the members joined, so that no month has its grant yet.
+        fc.integer({ min: 2_000 * 12, max: 2_024 * 12 }),
+        fc.integer({ min: 1, max: 5 }),
+        fc.constantFrom(...ZONES),
+        fc.constantFrom(...ZONES),
+        async (last, count, zone, otherZone) => {
+          runs += 1;
+          const at = (n: number) => new Date(Date.UTC(2030, 0, runs, n));
+          const memberId = await fixture.member('T3', 2);
+          await setTimezone(zone);
+          // The others are far ahead.
+          await sql`update soundcloud_repost_credit_wallet
+            set last_granted_at = case when member_id = ${memberId}
+              then (${`${monthName(last)}-01`}::timestamp at time zone ${zone}) else '2100-01-01' end
+            where org_id = ${fixture.orgId}`.execute(owner);
+          const until = monthName(last + count);
+          const expected = Array.from({ length: count }, (_, n) => monthName(last + 1 + n));
+          expect(await run(zone, until, at(1))).toEqual(expected);
+
+          const entries = await owner
+            .selectFrom('soundcloud_repost_credit_ledger')
+            .select(sql<string>`right(idempotency_key, 7)`.as('month'))
+            .where('member_id', '=', memberId)
+            .where('occurred_at', '=', at(1))
+            .orderBy('version')
+            .execute();
+          expect(entries.map(({ month }) => month)).toEqual(expected);
+
+          expect(await run(zone, until, at(2))).toEqual([]);
+          await setTimezone(otherZone);
+          expect(await run(otherZone, until, at(3)), `from ${zone} to ${otherZone}`).toEqual([]);
+          const next = monthName(last + count + 1);
+          expect(await run(otherZone, next, at(4)), `from ${zone} to ${otherZone}`).toEqual([next]);
+        },
+      ),
+      { numRuns: 40 },
+    );
+    expect(await ledgerViolations(owner)).toEqual([]);
+  });
+});

@@ -1,0 +1,78 @@
+/** The one Schedule of an org whose days are compressed: it fires at business midnight, and its run waits. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createLogger } from '../config/log.js';
+import { readClock } from '../db/clock.js';
+import { atTimeOfDay, HOUR_MS, toBusiness } from '../domain/calendar.js';
+import { type RunningWorker, startWorker } from '../worker.js';
+import { monthlyCreditGrantId } from '../workflows/monthly-credit-grant/contract.js';
+import { type ScheduledStartResult, scheduleId } from '../workflows/scheduled-start/contract.js';
+import { eventually } from './support/review-facts.js';
+import { createWorld, type World } from './support/world.js';
+
+const DAY_SECONDS = 24;
+
+let world: World;
+let worker: RunningWorker;
+
+beforeAll(async () => {
+  world = await createWorld({
+    daySeconds: DAY_SECONDS,
+    businessStart: Date.UTC(2027, 1, 28, 8),
+  });
+  worker = await startWorker({ ...world.config, SPARK_ORG_SCHEDULES: 'on' }, createLogger('test', 'silent'));
+});
+
+afterAll(async () => {
+  await schedule().delete();
+  await worker?.stop();
+  await world?.remove();
+});
+
+const schedule = () =>
+  world.client.schedule.getHandle(scheduleId(world.config.SPARK_TASK_QUEUE, world.orgId, 'business-day'));
+
+async function runs(count: number): Promise<ScheduledStartResult[]> {
+  const { info } = await eventually(
+    `${count} midnights`,
+    async () => {
+      const found = await schedule().describe();
+      return found.info.recentActions.length >= count && found;
+    },
+    (count + 1) * DAY_SECONDS * 1_000,
+  );
+  return Promise.all(
+    info.recentActions
+      .slice(0, count)
+      .map(({ action }) =>
+        world.client.workflow
+          .getHandle(action.workflow.workflowId, action.workflow.firstExecutionRunId)
+          .result(),
+      ),
+  );
+}
+
+it('grants on the first of the month at five past midnight, and not on the second', {
+  timeout: 120_000,
+}, async () => {
+  const member = await world.addMember();
+  const grantId = monthlyCreditGrantId(world.orgId, '2027-03');
+  const [first, second] = await runs(2);
+  expect(first).toMatchObject({ date: '2027-03-01', started: expect.arrayContaining([grantId]) });
+  expect(second?.date).toBe('2027-03-02');
+  expect([...(second?.started ?? []), ...(second?.alreadyStarted ?? [])]).not.toContain(grantId);
+
+  const grant = world.client.workflow.getHandle(grantId);
+  await grant.result();
+  const started = toBusiness(await readClock(world.db), (await grant.describe()).startTime.getTime());
+  const due = atTimeOfDay('2027-03-01', '00:05', 'UTC');
+  expect(started).toBeGreaterThanOrEqual(due);
+  // The rest of the second to which timers are rounded, and what a busy machine takes.
+  expect(started).toBeLessThan(due + 6 * HOUR_MS);
+  const entries = await world.db
+    .selectFrom('soundcloud_repost_credit_ledger')
+    .select('idempotency_key')
+    .where('member_id', '=', member.id)
+    .orderBy('version')
+    .execute();
+  expect(entries.map((entry) => entry.idempotency_key.slice(-7))).toEqual(['2027-02', '2027-03']);
+});
