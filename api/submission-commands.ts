@@ -1,19 +1,12 @@
 /** What people ask of a submission's review. Each is an Update of its workflow, with the Signal as the second way. */
 import { z } from 'zod';
-import { findCommand, requestCommand } from '../db/commands.js';
 import { findSubmission } from '../db/submission-lists.js';
 import type { SubmissionCommandName } from '../domain/submission-commands.js';
-import { lifecycleOf } from '../outbox/lifecycles.js';
-import { audit } from './audit.js';
-import { type Access, callerKey, type KeyScope } from './caller.js';
-import { commandJson, commandSchema } from './commands.js';
-import { callerOf } from './middleware/authenticate.js';
-import { toProblem } from './middleware/errors.js';
+import type { Access, KeyScope } from './caller.js';
+import { commandAnswers, runCommand } from './lifecycle-command.js';
 import { Problem, type ProblemCode } from './problems.js';
 import { type Answer, defineLongRoute, type LongContext, type Route } from './route.js';
 import { id, idParam, prose } from './schemas.js';
-import { asLogin } from './scope.js';
-import { commandId, sendCommand } from './send-command.js';
 import { submissionDetail, submissionDetailSchema } from './submission-shape.js';
 
 const params = z.object({ submission_id: idParam('submission') });
@@ -44,14 +37,7 @@ function defineCommand<B extends z.ZodType = z.ZodUndefined>(command: CommandRou
     ...(command.description !== undefined && { description: command.description }),
     params,
     ...(command.body !== undefined && { body: command.body }),
-    answers: {
-      200: { description: 'Applied: the submission as it is now.', schema: submissionDetailSchema },
-      202: {
-        description: 'No worker answered in time: it is applied or refused later, as the command says.',
-        schema: commandSchema,
-        headers: { Location: 'Address of the command.' },
-      },
-    },
+    answers: commandAnswers(submissionDetailSchema, 'submission'),
     problems: [
       'not_found',
       'malformed_command',
@@ -64,20 +50,17 @@ function defineCommand<B extends z.ZodType = z.ZodUndefined>(command: CommandRou
   });
 }
 
-async function run(
+function run(
   context: LongContext<z.output<typeof params>, unknown, unknown>,
   name: SubmissionCommandName,
   payload: Record<string, unknown>,
 ): Promise<Answer<unknown>> {
-  const { request, deps, inScope, idempotencyKey } = context;
   const submissionId = context.params.submission_id;
-  const caller = callerOf(request);
-  const by = caller.kind === 'person' ? caller.userId : callerKey(caller);
-  const id = commandId(callerKey(caller), request.method, request.path, idempotencyKey);
-  const full = { ...payload, by, commandId: id };
-
-  const requireOpen = () =>
-    inScope(async (scope) => {
+  return runCommand(context, {
+    entityType: 'submission',
+    name,
+    payload,
+    async requireOpen(scope) {
       const row = await findSubmission(scope.trx, scope.orgId, submissionId);
       if (row === undefined) throw new Problem('not_found');
       if (row.imported_at !== null) {
@@ -90,64 +73,10 @@ async function run(
           detail: `This submission is closed (${row.status}); it takes no further commands.`,
         });
       }
-      return scope.orgId;
-    });
-  const record = (outcome: string) =>
-    inScope((scope) =>
-      audit(context, scope, {
-        action: `submission.${name}`,
-        entityType: 'submission',
-        entityId: submissionId,
-        commandId: id,
-        reason: typeof payload.reason === 'string' ? payload.reason : undefined,
-        details: { ...payload, outcome },
-      }),
-    );
-
-  // A command that was applied may have closed the submission; its caller, who lost the answer, gets it again.
-  const done = await inScope((scope) => asLogin(scope, (trx) => findCommand(trx, scope.orgId, id)));
-  if (done?.status === 'applied') {
-    return { status: 200, body: await inScope((scope) => submissionDetail(deps, scope, submissionId)) };
-  }
-  const orgId = await requireOpen();
-  const lifecycle = lifecycleOf({
-    entityType: 'submission',
-    orgId,
-    entityId: submissionId,
-    entityKey: null,
+      return { entityId: submissionId, entityKey: null };
+    },
+    answer: async (scope) => ({ body: await submissionDetail(context.deps, scope, submissionId) }),
   });
-  if (lifecycle === undefined) throw new Error('Submissions have no lifecycle.');
-  try {
-    const outcome = await sendCommand(
-      deps,
-      { id, name, payload: full, lifecycle },
-      {
-        requireOpen: async () => {
-          await requireOpen();
-        },
-        noteRequest: () =>
-          inScope((scope) =>
-            asLogin(scope, (trx) =>
-              requestCommand(trx, { orgId, id, workflowId: lifecycle.workflowId, name, payload: full }),
-            ),
-          ),
-      },
-    );
-    await record(outcome);
-    if (outcome === 'applied') {
-      return { status: 200, body: await inScope((scope) => submissionDetail(deps, scope, submissionId)) };
-    }
-    const row = await inScope((scope) => asLogin(scope, (trx) => findCommand(trx, scope.orgId, id)));
-    return {
-      status: 202,
-      headers: { Location: `/v1/commands/${id}` },
-      ...(row !== undefined && { body: commandJson(row) }),
-    };
-  } catch (error) {
-    const problem = toProblem(error);
-    if (problem.status === 409 || problem.status === 422) await record(`refused: ${problem.code}`);
-    throw error;
-  }
 }
 
 const decide = defineCommand({
