@@ -5,7 +5,10 @@ import type { InfluencePlannerPort } from '../providers/influence-planner/port.j
 import type { SlackPort } from '../providers/slack/port.js';
 import type { SoundCloudPort } from '../providers/soundcloud/port.js';
 import { createEmailActivities } from './email.js';
+import { createInfluencePlannerActivities } from './influence-planner.js';
 import { createReconcilerActivities, type LifecycleStarter } from './reconciler.js';
+import { createRepostScheduleActivities } from './repost-schedules.js';
+import { createScheduleLookActivities } from './schedule-looks.js';
 import { createScheduledStartActivities } from './scheduled-start.js';
 import { createSlackActivities } from './slack.js';
 import { createSoundCloudActivities } from './soundcloud.js';
@@ -29,12 +32,16 @@ export function createActivities(dependencies: ActivityDependencies) {
       ...createSubmissionActivities(dependencies),
       ...createReconcilerActivities(dependencies),
       ...createScheduledStartActivities(dependencies),
+      ...createRepostScheduleActivities(dependencies),
       abandonMail: createEmailActivities(dependencies).abandonMail,
     },
-    soundcloud: createSoundCloudActivities(dependencies),
+    soundcloud: {
+      ...createSoundCloudActivities(dependencies),
+      ...createScheduleLookActivities(dependencies),
+    },
     email: { deliverMail: createEmailActivities(dependencies).deliverMail },
     webhooks: createSlackActivities(dependencies),
-    influencePlanner: {},
+    influencePlanner: createInfluencePlannerActivities(dependencies),
   };
 }
 

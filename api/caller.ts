@@ -36,6 +36,7 @@ export const KEY_SCOPES = [
   'submissions:read',
   'submissions:write',
   'proposals:read',
+  'schedules:read',
 ] as const;
 export type KeyScope = (typeof KEY_SCOPES)[number];
 

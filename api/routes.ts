@@ -13,6 +13,7 @@ import { notificationRoutes } from './notifications.js';
 import { orgRoutes } from './orgs.js';
 import { proposalRoutes } from './proposals.js';
 import type { Route } from './route.js';
+import { scheduleRoutes } from './schedules.js';
 import { settingsRoutes } from './settings.js';
 import { submissionCommandRoutes } from './submission-commands.js';
 import { submissionRoutes } from './submissions.js';
@@ -25,6 +26,7 @@ export const routes: readonly Route[] = [
   ...commandRoutes,
   ...inboxRoutes,
   ...proposalRoutes,
+  ...scheduleRoutes,
   ...memberRoutes,
   ...accountRoutes,
   ...memberGenreRoutes,

@@ -1,5 +1,6 @@
 /** Which workflow belongs to which row: the one table the relay, the reconciler and the API start lifecycles from. */
 import { TypedSearchAttributes } from '@temporalio/common';
+import { REPOST_SCHEDULE_TYPE, repostScheduleId } from '../workflows/repost-schedule/contract.js';
 import { searchAttributes } from '../workflows/shared/search-attributes.js';
 import { SUBMISSION_REVIEW_TYPE, submissionReviewId } from '../workflows/submission-review/contract.js';
 
@@ -78,7 +79,20 @@ const submissionReview: Build = (row) =>
     ],
   });
 
-const BY_ENTITY: Readonly<Record<string, Build>> = { submission: submissionReview };
+const repostSchedule: Build = (row) =>
+  lifecycle(row, {
+    workflowType: REPOST_SCHEDULE_TYPE,
+    workflowId: repostScheduleId(row.orgId, row.entityId),
+    args: [{ orgId: row.orgId, scheduleId: row.entityId }],
+    summary: `Schedule ${row.entityId}`,
+    details: [
+      'One repost that Influence Planner makes: sent once, followed until it is made, missed or cancelled.',
+      '',
+      'Commands, as Update or Signal: `cancel`, `confirmCancelled`, `answerUnknown`. Query: `state`.',
+    ],
+  });
+
+const BY_ENTITY: Readonly<Record<string, Build>> = { submission: submissionReview, schedule: repostSchedule };
 
 type Route = (event: OutboxEvent) => Handover[];
 
@@ -95,7 +109,39 @@ const own =
     },
   ];
 
-const ROUTES: Readonly<Record<string, Route>> = { 'submission.created': own(submissionReview) };
+/** Tells the lifecycle of another row that the event names; none when the event names no such row. */
+const told =
+  (
+    build: Build,
+    rowOf: (event: OutboxEvent) => { entityId: unknown; entityKey?: unknown },
+    signal: (event: OutboxEvent) => { name: string; input?: object },
+  ): Route =>
+  (event) => {
+    const { entityId, entityKey } = rowOf(event);
+    if (typeof entityId !== 'string') return [];
+    const { name, input } = signal(event);
+    const row = {
+      orgId: event.org_id,
+      entityId,
+      entityKey: typeof entityKey === 'string' ? entityKey : null,
+    };
+    return [{ lifecycle: build(row), signal: { name, input: { ...input, commandId: event.id } } }];
+  };
+
+const scheduleItself = (event: OutboxEvent) => ({ entityId: event.entity_id });
+
+const ROUTES: Readonly<Record<string, Route>> = {
+  'submission.created': own(submissionReview),
+  'schedule.requested': own(repostSchedule),
+  'schedule.cancel_requested': told(repostSchedule, scheduleItself, ({ data }) => ({
+    name: 'cancel',
+    input: { by: 'system', reason: data.reason },
+  })),
+  'schedule.webhook_received': told(repostSchedule, scheduleItself, ({ data }) => ({
+    name: 'plannerReported',
+    input: { ...data, receiptId: data.receipt_id },
+  })),
+};
 
 /** The lifecycle a row belongs to; undefined for rows without one. */
 export function lifecycleOf({ entityType, ...row }: LifecycleRow): LifecycleStart | undefined {
