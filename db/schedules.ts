@@ -115,7 +115,7 @@ export async function linkParent(
   await sql`update public.soundcloud_submissions
     set ip_tracking_url = coalesce(ip_tracking_url, ${item.calendarUrl}),
         ip_schedule_ids = case when ${item.scheduleId} = any (ip_schedule_ids) then ip_schedule_ids
-          else ip_schedule_ids || ${item.scheduleId} end
+          else array_append(ip_schedule_ids, ${item.scheduleId}) end
     where org_id = ${row.org_id} and id = ${row.parent_id}`.execute(trx);
 }
 

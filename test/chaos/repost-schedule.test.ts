@@ -57,6 +57,12 @@ const at = {
 const webhooks = (on: boolean) =>
   world.sandbox.admin.setWebhook(on ? `${api.url}/v1/webhooks/influence-planner` : null);
 
+const sendAhead = (hours: number) =>
+  sql`update public.soundcloud_settings
+    set campaign_defaults = campaign_defaults || jsonb_build_object('send_ahead_hours', ${hours}::integer)`.execute(
+    world.db,
+  );
+
 /** SoundCloud shows no reposts: what is completed was completed by a webhook. */
 const blind = () => world.sandbox.admin.addFault('soundcloud', { kind: 'empty', path: LISTS });
 
@@ -183,14 +189,19 @@ describe('a request', () => {
     expect(await the.facts.row(limited)).toMatchObject({ status: 'scheduled', retry_count: 1 });
     expect(await the.facts.atVendor(limited)).toHaveLength(1);
 
-    const nobody = await the.schedule({ slotInHours: 30 });
+    await sendAhead(1);
+    const nobody = await the.schedule({ slotInHours: 9 });
     await the.inStage(nobody, 'ahead');
     await world.sandbox.stop();
     await eventually('it was tried', async () => (await the.facts.row(nobody)).retry_count > 0);
     await world.sandbox.restart();
     await webhooks(true);
-    await the.inStage(nobody, 'completion');
-    expect(await the.facts.atVendor(nobody)).toHaveLength(1);
+    await sendAhead(24);
+    await Promise.all([the.closed(limited), the.closed(nobody)]);
+    for (const repost of [limited, nobody]) {
+      expect(await the.facts.row(repost)).toMatchObject({ status: 'completed' });
+      expect(await the.facts.atVendor(repost)).toHaveLength(1);
+    }
   });
 
   it('that fails on their side is not sent again; the webhook shows that it arrived', async () => {
