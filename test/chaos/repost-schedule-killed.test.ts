@@ -33,12 +33,12 @@ interface KillPoint {
   atVendor: number;
 }
 
-const intent = (status: string) =>
-  gates.close(
-    'update',
-    'soundcloud_provider_intents',
-    `new.status = '${status}' and old.status <> '${status}'`,
-  );
+/** In front of a new schedule's intent; earlier ones, which still recover, go by. */
+function intent(status: string) {
+  const others = [...killed.values()].map(({ id }) => ` and new.entity_id <> '${id}'`).join('');
+  const becomes = `new.status = '${status}' and old.status <> '${status}'`;
+  return gates.close('update', 'soundcloud_provider_intents', `${becomes}${others}`);
+}
 
 /** Stops at a gate; the worker dies with its transaction open. */
 async function beforeCommit(status: string) {

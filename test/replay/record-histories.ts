@@ -15,6 +15,7 @@ import { eventually } from '../support/review-facts.js';
 import { createWorld, type Submission, type World } from '../support/world.js';
 import { historyToJson } from './history-json.js';
 import { neutralHistory } from './neutral-history.js';
+import { SCHEDULE_STORIES } from './schedule-stories.js';
 
 const WORKFLOWS = fileURLToPath(new URL('../../workflows', import.meta.url));
 /** Reached only by the story that wants it. */
@@ -187,6 +188,8 @@ const STORIES: Record<string, (world: World, save: Save) => Promise<void>> = {
     await handle.result();
     await save('reconciler', 'restarted-one', handle);
   },
+
+  ...SCHEDULE_STORIES,
 };
 
 function saveTo(world: World): Save {

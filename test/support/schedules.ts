@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { scheduleReposts } from '../../activities/repost-scheduling.js';
 import { withOrg } from '../../db/client.js';
 import { readClock } from '../../db/clock.js';
-import { dateOf, HOUR_MS, toBusiness } from '../../domain/calendar.js';
+import { HOUR_MS, toBusiness } from '../../domain/calendar.js';
 import type { Schedule } from '../../sandbox/influence-planner/schedules.js';
 import { repostScheduleId, repostScheduleState } from '../../workflows/repost-schedule/contract.js';
 import { eventually } from './review-facts.js';
@@ -25,7 +25,6 @@ export interface ScheduledRepost {
 export function schedulesOf(world: World) {
   const { db, orgId, client } = world;
   const { admin } = world.sandbox;
-  let queues = 0;
 
   async function businessNow(): Promise<number> {
     return toBusiness(await readClock(db), Date.now());
@@ -47,14 +46,13 @@ export function schedulesOf(world: World) {
   /** A published assignment without a schedule. @param slotInHours business hours from now */
   async function publishedAssignment(supporterId: string, slotInHours: number) {
     const submission = await world.submit({ unstarted: true });
-    queues += 1;
-    const at = await businessNow();
-    const slotAt = at + slotInHours * HOUR_MS;
-    // A date of its own for each queue.
-    const date = dateOf(at + queues * 24 * HOUR_MS, 'UTC');
+    const slotAt = (await businessNow()) + slotInHours * HOUR_MS;
     const { rows } = await sql<{ id: string }>`
       with queue as (
-        insert into public.soundcloud_queues (org_id, date, status) values (${orgId}, ${date}::date, 'published')
+        -- A date of its own for each.
+        insert into public.soundcloud_queues (org_id, date, status)
+        select ${orgId}, date '2030-01-01' + count(*)::integer, 'published'
+        from public.soundcloud_queues where org_id = ${orgId}
         returning id
       )
       insert into public.soundcloud_queue_assignments
