@@ -6,6 +6,7 @@ import { emitEvent } from '../db/events.js';
 import { loadSettings } from '../db/settings.js';
 import { earningOf } from '../domain/credits.js';
 import { backfill } from './queue-backfill.js';
+import { cancelSchedulesOf } from './repost-scheduling.js';
 
 /**
  * Captures or releases what the assignment holds, pays the supporter, sets settled_at, backfills, counts what is open in
@@ -20,6 +21,10 @@ export async function settleAssignment(
   const { org_id: orgId, id, queue_id: queueId } = assignment;
   const booked = await moveCredits(trx, assignment, how, now);
   await patchAssignment(trx, orgId, id, { settled_at: now });
+  if (how === 'release') {
+    const reason = 'The assignment it was made for is settled without a repost.';
+    await cancelSchedulesOf(trx, { orgId, assignmentIds: [id], reason, now });
+  }
   if (how === 'release') await backfill(trx, { orgId, queueId, failedAssignmentId: id, now });
   const open = await unsettledIn(trx, orgId, queueId);
   await emitEvent(trx, {

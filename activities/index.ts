@@ -10,9 +10,12 @@ import { createAttributionActivities } from './attribution.js';
 import { createAttributionCaptureActivities } from './attribution-capture.js';
 import { createEmailActivities } from './email.js';
 import { createGrantActivities } from './grants.js';
+import { createInfluencePlannerActivities } from './influence-planner.js';
 import { createProofActivities } from './proof.js';
 import { createQueueActivities } from './queue.js';
 import { createReconcilerActivities, type LifecycleStarter } from './reconciler.js';
+import { createRepostScheduleActivities } from './repost-schedules.js';
+import { createScheduleLookActivities } from './schedule-looks.js';
 import { createScheduledStartActivities } from './scheduled-start.js';
 import { createSlackActivities } from './slack.js';
 import { createSoundCloudActivities } from './soundcloud.js';
@@ -46,16 +49,18 @@ export function createActivities(dependencies: ActivityDependencies) {
       ...createReconcilerActivities(dependencies),
       ...createScheduledStartActivities(dependencies),
       ...createGrantActivities(dependencies),
+      ...createRepostScheduleActivities(dependencies),
       abandonMail: createEmailActivities(dependencies).abandonMail,
     },
     soundcloud: {
       ...createSoundCloudActivities(dependencies),
       ...createProofActivities(dependencies),
       ...createAttributionCaptureActivities(dependencies),
+      ...createScheduleLookActivities(dependencies),
     },
     email: { deliverMail: createEmailActivities(dependencies).deliverMail },
     webhooks: createSlackActivities(dependencies),
-    influencePlanner: {},
+    influencePlanner: createInfluencePlannerActivities(dependencies),
   };
 }
 

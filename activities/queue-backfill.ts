@@ -16,6 +16,7 @@ import { nextCandidates, prepareFacts, type QueueFacts } from '../domain/queue-c
 import type { QueueAssignment } from '../domain/queue-generation-types.js';
 import type { OrgSettings } from '../domain/settings.js';
 import { publishedEvents } from './queue-events.js';
+import { scheduleRepost } from './repost-scheduling.js';
 
 const NOTICE_MS = NOTICE_MINUTES * 60_000;
 
@@ -102,11 +103,10 @@ export async function backfill(trx: Trx, request: BackfillRequest): Promise<Back
     .where('id', '=', queueId)
     .execute();
   await emitEvents(trx, publishedEvents(orgId, queue, [placed], now));
+  const { id, submission_id: submissionId, supporter_id: supporterId, slot_at: slotAt } = placed;
+  await scheduleRepost(trx, { orgId, assignmentId: id, submissionId, supporterId, slotAt, now });
   return { placed: true, assignmentId: placed.id, supporterId: placed.supporter_id, slotAt: placed.slot_at };
 }
-
-/** What settling is given, so that it needs nothing of the queue. */
-export type Backfill = typeof backfill;
 
 /** Whether enough of the queue's window is left for somebody new. */
 function mayBackfill(date: string, settings: OrgSettings, now: number): boolean {

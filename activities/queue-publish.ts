@@ -23,6 +23,7 @@ import type { OrgSettings } from '../domain/settings.js';
 import { factsBeside, placeNext } from './queue-backfill.js';
 import { publishedEvents } from './queue-events.js';
 import { shiftSubmissions } from './queue-shifts.js';
+import { scheduleReposts } from './repost-scheduling.js';
 
 export interface Published {
   revision: number;
@@ -113,6 +114,16 @@ export async function publish(
     published_at: new Date(now),
     filled_slots: assignments.length,
     revision,
+  });
+  await scheduleReposts(trx, {
+    orgId,
+    reposts: assignments.map(({ id, submission_id, supporter_id, slot_at }) => ({
+      assignmentId: id,
+      submissionId: submission_id,
+      supporterId: supporter_id,
+      slotAt: slot_at,
+    })),
+    now,
   });
   const result = {
     revision,

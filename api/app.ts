@@ -11,6 +11,7 @@ import { createHttpLog } from './middleware/http-log.js';
 import { limitCallers, limitFailedSignIns } from './middleware/rate-limit.js';
 import { requestId } from './middleware/request-id.js';
 import { securityHeaders } from './middleware/security.js';
+import { plannerWebhookRouter } from './planner-webhook.js';
 import { createRouter } from './router.js';
 import { routes } from './routes.js';
 
@@ -36,6 +37,8 @@ export function createApp(deps: AppDeps): Express {
   app.use(docsRouter());
   app.get('/', (_request, response) => response.redirect('/docs'));
 
+  // Before sign-in and before anything parses the body.
+  app.use(plannerWebhookRouter(deps));
   app.use('/v1', authenticate(deps.signIn), failedSignIns.check, limitCallers(deps.rateLimits), jsonBody);
   app.use('/v1', (_request, response, next) => {
     // Answers are a person's own; no cache between may keep them.

@@ -38,6 +38,7 @@ export const KEY_SCOPES = [
   'proposals:read',
   'queues:read',
   'snapshots:read',
+  'schedules:read',
 ] as const;
 export type KeyScope = (typeof KEY_SCOPES)[number];
 

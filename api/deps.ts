@@ -28,6 +28,8 @@ export interface AppDeps {
   trustedProxies: TrustedProxies;
   /** Origins an org's Slack webhook may have besides Slack's own. */
   extraSlackOrigins: readonly string[];
+  /** `whsec_…`: signs Influence Planner's webhooks; without it none is taken. */
+  plannerWebhookSecret: string | undefined;
   /** How long a command may wait for its worker before it is sent as a signal. */
   commandTimeoutMs: number;
   /** Tells of new notifications; the streams listen to it. */

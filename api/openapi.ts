@@ -2,6 +2,7 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31, type RouteConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import { KEY_SCOPES } from './caller.js';
+import { PLANNER_WEBHOOK_PATH } from './planner-webhook.js';
 import { PROBLEM_CODES, type ProblemCode, problemKind } from './problems.js';
 import type { AnswerSpec, Route } from './route.js';
 import { routes } from './routes.js';
@@ -71,6 +72,52 @@ export function createOpenApiDocument(): ReturnType<OpenApiGeneratorV31['generat
     description: `API key \`spark_<id>_<secret>\`. Scopes: ${KEY_SCOPES.join(', ')}; write includes read.`,
   });
   for (const route of routes) registry.registerPath(toPath(route));
+  registry.registerPath({
+    method: 'post',
+    path: PLANNER_WEBHOOK_PATH,
+    operationId: 'takePlannerWebhook',
+    tags: ['schedules'],
+    summary: 'Webhooks of Influence Planner',
+    description:
+      'Standard Webhooks: signed with the secret the operator set, over the raw body; stored once for each webhook-id. No token.',
+    security: [],
+    request: {
+      headers: z.object({
+        'webhook-id': z.string().describe('The same over retries.'),
+        'webhook-timestamp': z.string().describe('Unix seconds, at most 300 off.'),
+        'webhook-signature': z.string().describe('`v1,` + base64 HMAC-SHA256 of `id.timestamp.body`.'),
+      }),
+      body: {
+        required: true,
+        content: {
+          'application/json': {
+            schema: z.object({
+              type: z.string().describe('schedule.completed, schedule.failed or schedule.unreposted.'),
+              data: z.record(z.string(), z.unknown()),
+            }),
+          },
+        },
+      },
+    },
+    responses: {
+      202: {
+        description: 'Taken, also when no schedule is known or it came before.',
+        content: {
+          'application/json': {
+            schema: z.object({ outcome: z.enum(['taken', 'repeated', 'ignored', 'unknown']) }),
+          },
+        },
+      },
+      ...problemResponses([
+        'malformed_json',
+        'invalid_signature',
+        'method_not_allowed',
+        'payload_too_large',
+        'rate_limited',
+        'webhooks_not_configured',
+      ]),
+    },
+  });
   for (const { type, description, example, schema } of webhookEvents) {
     registry.registerWebhook({
       method: 'post',
@@ -130,7 +177,7 @@ function toPath(route: Route): RouteConfig {
         body: { required: true, content: { 'application/json': { schema: route.body } } },
       }),
     },
-    responses: { ...Object.fromEntries(successes), ...problemResponses(route) },
+    responses: { ...Object.fromEntries(successes), ...problemResponses(problemsOf(route)) },
   };
 }
 
@@ -156,9 +203,9 @@ function toResponse({ description, schema, contentType, headers }: AnswerSpec) {
   };
 }
 
-/** The refusals of a route, grouped by status, each named in the description. */
-function problemResponses(route: Route) {
-  const codes = new Set<ProblemCode>([
+/** The refusals of a route. */
+function problemsOf(route: Route): ProblemCode[] {
+  return [
     ...EVERYWHERE,
     ...(route.access === 'signed_in' ? [] : (['org_required', 'no_membership'] as const)),
     ...(route.access === 'ops' || route.access === 'admin' ? (['forbidden'] as const) : []),
@@ -171,7 +218,12 @@ function problemResponses(route: Route) {
       : (['malformed_json', 'payload_too_large', 'unsupported_media_type'] as const)),
     ...(route.query !== undefined && 'cursor' in route.query.shape ? (['invalid_cursor'] as const) : []),
     ...(route.problems ?? []),
-  ]);
+  ];
+}
+
+/** Refusals grouped by status, each named in the description. */
+function problemResponses(refusals: readonly ProblemCode[]) {
+  const codes = new Set(refusals);
   const byStatus = new Map<number, ProblemCode[]>();
   for (const code of PROBLEM_CODES.filter((one) => codes.has(one))) {
     const { status } = problemKind(code);

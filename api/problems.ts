@@ -5,6 +5,7 @@
 
 import { ASSIGNMENT_REFUSALS, type AssignmentRefusalCode } from '../domain/assignment-commands.js';
 import { QUEUE_REFUSALS, type QueueRefusalCode } from '../domain/daily-queue-commands.js';
+import { SCHEDULE_REFUSALS, type ScheduleRefusalCode } from '../domain/repost-schedule-commands.js';
 import { SUBMISSION_REFUSALS, type SubmissionRefusalCode } from '../domain/submission-commands.js';
 import type { TrackUrlCode } from '../domain/track-url.js';
 
@@ -45,6 +46,11 @@ const requestProblems = {
     401,
     'The API key is not accepted',
     'It is unknown, revoked or expired. Ask an admin of the org for a new one.',
+  ],
+  invalid_signature: [
+    401,
+    'The signature does not fit',
+    'Sign id, timestamp and raw body with the secret of this installation (Standard Webhooks); the timestamp may be 300 s off at most.',
   ],
   no_membership: [
     403,
@@ -288,6 +294,17 @@ const assignmentTitles: Record<
   ],
 };
 
+const scheduleTitles: Record<Exclude<ScheduleRefusalCode, 'malformed_command'>, readonly [string, string]> = {
+  schedule_closed: ['The schedule is closed', 'It takes no further commands; GET it to see how it ended.'],
+  schedule_being_cancelled: [
+    'The schedule is being cancelled already',
+    'Take it out of the calendar of Influence Planner, then confirm-cancelled.',
+  ],
+  schedule_not_being_cancelled: ['Nobody asked to cancel the schedule', 'Use cancel first.'],
+  schedule_not_unknown: ['Nothing is unknown about the schedule', 'GET it to see what it waits for.'],
+  schedule_not_sent: ['The schedule was not sent yet', 'Nothing can have become of it.'],
+};
+
 const trackProblems = withStatus(trackTitles, () => 422);
 const commandProblems = withStatus(commandTitles, (code) =>
   SUBMISSION_REFUSALS[code] === 'conflict' ? 409 : 422,
@@ -295,6 +312,9 @@ const commandProblems = withStatus(commandTitles, (code) =>
 
 const assignmentProblems = withStatus(assignmentTitles, (code) =>
   ASSIGNMENT_REFUSALS[code] === 'conflict' ? 409 : 422,
+);
+const scheduleProblems = withStatus(scheduleTitles, (code) =>
+  (SCHEDULE_REFUSALS[code] as 'conflict' | 'rule') === 'conflict' ? 409 : 422,
 );
 
 const serverProblems = {
@@ -319,6 +339,11 @@ const serverProblems = {
     'The workflow does not run at this moment',
     'It is started again by itself. Repeat with the same Idempotency-Key after the seconds in Retry-After.',
   ],
+  webhooks_not_configured: [
+    503,
+    'Webhooks of Influence Planner are not taken here',
+    'The operator sets INFLUENCE_PLANNER_WEBHOOK_SECRET.',
+  ],
   sign_in_unavailable: [
     503,
     'Access tokens cannot be checked now',
@@ -333,6 +358,7 @@ const registry = {
   ...commandProblems,
   ...queueProblems,
   ...assignmentProblems,
+  ...scheduleProblems,
   ...serverProblems,
 };
 

@@ -23,6 +23,7 @@ import { queueCommandRoutes } from './queue-commands.js';
 import { queueRoutes } from './queues.js';
 import { reliabilityRoutes } from './reliability.js';
 import type { Route } from './route.js';
+import { scheduleRoutes } from './schedules.js';
 import { settingsRoutes } from './settings.js';
 import { submissionCommandRoutes } from './submission-commands.js';
 import { submissionRoutes } from './submissions.js';
@@ -42,6 +43,7 @@ export const routes: readonly Route[] = [
   ...proposalRoutes,
   ...queueRoutes,
   ...queueCommandRoutes,
+  ...scheduleRoutes,
   ...memberRoutes,
   ...reliabilityRoutes,
   ...accountRoutes,

@@ -69,6 +69,7 @@ export async function startApi(config: Config, log: Logger, options: ApiOptions 
     trustedProxies: config.TRUSTED_PROXIES,
     extraSlackOrigins:
       config.SLACK_WEBHOOK_ORIGIN === undefined ? [] : [new URL(config.SLACK_WEBHOOK_ORIGIN).origin],
+    plannerWebhookSecret: config.INFLUENCE_PLANNER_WEBHOOK_SECRET,
     commandTimeoutMs: options.commandTimeoutMs ?? COMMAND_TIMEOUT_MS,
     notifications,
     closing: closing.signal,

@@ -91,7 +91,7 @@ export function findSubmission(
 export function waitOfEntity(
   db: Queryable,
   orgId: string,
-  entityType: 'submission' | 'queue',
+  entityType: 'submission' | 'queue' | 'schedule',
   entityId: string,
 ): Promise<WaitRow | undefined> {
   return (

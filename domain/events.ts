@@ -60,6 +60,8 @@ export const INTERNAL_EVENT_TYPES = [
   'assignment.dropped_out',
   'assignment.settled',
   'schedule.requested',
+  'schedule.cancel_requested',
+  'schedule.webhook_received',
   'schedule.reported',
 ] as const;
 

@@ -11,12 +11,9 @@ import {
   MONTHLY_CREDIT_GRANT_TYPE,
   monthlyCreditGrantId,
 } from '../workflows/monthly-credit-grant/contract.js';
+import { REPOST_SCHEDULE_TYPE, repostScheduleId } from '../workflows/repost-schedule/contract.js';
 import { searchAttributes } from '../workflows/shared/search-attributes.js';
-import {
-  SUBMISSION_REVIEW_TYPE,
-  type SupportSignal,
-  submissionReviewId,
-} from '../workflows/submission-review/contract.js';
+import { SUBMISSION_REVIEW_TYPE, submissionReviewId } from '../workflows/submission-review/contract.js';
 
 export interface LifecycleStart {
   workflowType: string;
@@ -42,23 +39,7 @@ export interface LifecycleRow {
   entityKey: string | null;
 }
 
-/** An event as the relay takes it off the outbox. */
-export interface OutboxEvent {
-  id: string;
-  org_id: string;
-  type: string;
-  entity_type: string;
-  entity_id: string;
-  data: Record<string, unknown>;
-}
-
-/** What an event asks for: a lifecycle is started, or, with a signal, told (and started first if it is missing). */
-export interface Handover {
-  lifecycle: LifecycleStart;
-  signal?: { name: string; input: object };
-}
-
-type Build = (row: Omit<LifecycleRow, 'entityType'>) => LifecycleStart;
+export type Build = (row: Omit<LifecycleRow, 'entityType'>) => LifecycleStart;
 
 /** @param given what differs from lifecycle to lifecycle. */
 function lifecycle(
@@ -80,7 +61,7 @@ function lifecycle(
   };
 }
 
-const submissionReview: Build = (row) =>
+export const submissionReview: Build = (row) =>
   lifecycle(row, {
     workflowType: SUBMISSION_REVIEW_TYPE,
     workflowId: submissionReviewId(row.orgId, row.entityId),
@@ -93,7 +74,7 @@ const submissionReview: Build = (row) =>
     ],
   });
 
-const assignment: Build = (row) =>
+export const assignment: Build = (row) =>
   lifecycle(row, {
     workflowType: ASSIGNMENT_TYPE,
     workflowId: assignmentWorkflowId(row.orgId, row.entityId),
@@ -107,7 +88,7 @@ const assignment: Build = (row) =>
   });
 
 /** @throws Error for a row without its date: the workflow id is made of it. */
-const dailyQueue: Build = (row) => {
+export const dailyQueue: Build = (row) => {
   const { orgId, entityKey: date } = row;
   if (date === null) throw new Error('A queue is named by its date. Give it as entityKey.');
   return lifecycle(row, {
@@ -126,7 +107,7 @@ const dailyQueue: Build = (row) => {
 };
 
 /** The entity's key is its type: the numbers of submissions and campaigns are tracked by one lifecycle. */
-const attribution: Build = (row) => {
+export const attribution: Build = (row) => {
   const parentType: AttributionParent = row.entityKey === 'campaign' ? 'campaign' : 'submission';
   return lifecycle(row, {
     workflowType: ATTRIBUTION_TYPE,
@@ -138,7 +119,7 @@ const attribution: Build = (row) => {
 };
 
 /** The key is the month. It may run again, and then grants what is missing still. */
-const monthlyCreditGrant: Build = (row) => {
+export const monthlyCreditGrant: Build = (row) => {
   const month = row.entityKey ?? '';
   return lifecycle(row, {
     workflowType: MONTHLY_CREDIT_GRANT_TYPE,
@@ -150,135 +131,29 @@ const monthlyCreditGrant: Build = (row) => {
   });
 };
 
+export const repostSchedule: Build = (row) =>
+  lifecycle(row, {
+    workflowType: REPOST_SCHEDULE_TYPE,
+    workflowId: repostScheduleId(row.orgId, row.entityId),
+    args: [{ orgId: row.orgId, scheduleId: row.entityId }],
+    summary: `Schedule ${row.entityId}`,
+    details: [
+      'One repost that Influence Planner makes: sent once, followed until it is made, missed or cancelled.',
+      '',
+      'Commands, as Update or Signal: `cancel`, `confirmCancelled`, `answerUnknown`. Query: `state`.',
+    ],
+  });
+
+/** Rows that have a lifecycle, by entity type. */
 const BY_ENTITY: Readonly<Record<string, Build>> = {
   submission: submissionReview,
   queue: dailyQueue,
-  attribution,
   assignment,
-};
-
-type Route = (event: OutboxEvent) => Handover[];
-
-/** The lifecycle of the event's own row, started or told. */
-const own =
-  (build: Build, entityKey: (event: OutboxEvent) => string | null = () => null): Route =>
-  (event) => [
-    {
-      lifecycle: build({
-        orgId: event.org_id,
-        entityId: event.entity_id,
-        entityKey: entityKey(event),
-      }),
-    },
-  ];
-
-/** The queue a signal of an assignment is for; it says "look at the rows". */
-const queueOf: Route = (event) => {
-  const { queue_id: queueId, queue_date: date, queue_done: done } = event.data;
-  if (done !== true || typeof date !== 'string') return [];
-  const entityId = typeof queueId === 'string' ? queueId : event.entity_id;
-  return [
-    {
-      lifecycle: dailyQueue({ orgId: event.org_id, entityId, entityKey: date }),
-      signal: { name: 'assignmentsSettled', input: { commandId: event.id } },
-    },
-  ];
-};
-
-/** A text of the event's data. */
-const text = (name: string) => (event: OutboxEvent) => {
-  const value = event.data[name];
-  return typeof value === 'string' ? value : null;
-};
-
-/** Tells the review of a submission, by whatever event; each signal only says "look at the rows". */
-const tellReview =
-  (
-    name: SupportSignal,
-    submissionOf: (event: OutboxEvent) => string,
-    input: (event: OutboxEvent) => object,
-  ): Route =>
-  (event) => [
-    {
-      lifecycle: submissionReview({
-        orgId: event.org_id,
-        entityId: submissionOf(event),
-        entityKey: null,
-      }),
-      signal: { name, input: { ...input(event), commandId: event.id } },
-    },
-  ];
-
-/** Tells an assignment; events that name none, such as those of a campaign's schedules, tell nobody. */
-const tellAssignment =
-  (
-    name: 'submitProof' | 'skip' | 'scheduleReported',
-    assignmentOf: (event: OutboxEvent) => unknown,
-    input: (event: OutboxEvent) => object,
-  ): Route =>
-  (event) => {
-    const entityId = assignmentOf(event);
-    if (typeof entityId !== 'string') return [];
-    return [
-      {
-        lifecycle: assignment({ orgId: event.org_id, entityId, entityKey: null }),
-        signal: { name, input: { ...input(event), commandId: event.id } },
-      },
-    ];
-  };
-
-const itself = (event: OutboxEvent) => event.entity_id;
-
-const both =
-  (...routes: Route[]): Route =>
-  (event) =>
-    routes.flatMap((route) => route(event));
-
-const ROUTES: Readonly<Record<string, Route>> = {
-  'submission.created': own(submissionReview),
-  'queue.requested': own(dailyQueue, text('date')),
-  'submission.assigned': both(
-    tellReview('assignmentsPublished', itself, ({ data }) => ({
-      queueDate: data.queue_date,
-      firstSlotAt: data.first_slot_at,
-    })),
-    own(attribution, () => 'submission'),
-  ),
-  'submission.shifted': tellReview('supportShifted', itself, ({ data }) => ({
-    supportDate: data.support_date,
-    reason: data.reason,
-  })),
-  'assignment.published': own(assignment),
-  'assignment.proof_written': tellAssignment('submitProof', itself, ({ data }) => ({
-    by: data.by,
-    url: data.proof_url,
-  })),
-  'assignment.dropped_out': tellAssignment('skip', itself, ({ data }) => ({
-    by: 'system',
-    reason: data.reason,
-  })),
-  'schedule.reported': tellAssignment(
-    'scheduleReported',
-    ({ data }) => data.assignment_id,
-    ({ data }) => ({ status: data.status, proofUrl: data.proof_url ?? null }),
-  ),
-  'assignment.settled': both(
-    tellReview(
-      'assignmentsSettled',
-      ({ data }) => String(data.submission_id),
-      ({ data }) => ({ queueDate: data.queue_date }),
-    ),
-    queueOf,
-  ),
-  'grant.requested': own(monthlyCreditGrant, text('month')),
+  attribution,
+  schedule: repostSchedule,
 };
 
 /** The lifecycle a row belongs to; undefined for rows without one. */
 export function lifecycleOf({ entityType, ...row }: LifecycleRow): LifecycleStart | undefined {
   return BY_ENTITY[entityType]?.(row);
-}
-
-/** The lifecycles an event starts or tells; none for an event that only informs. */
-export function handoversOf(event: OutboxEvent): Handover[] {
-  return ROUTES[event.type]?.(event) ?? [];
 }

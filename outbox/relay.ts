@@ -8,8 +8,8 @@ import { sql } from 'kysely';
 import pg from 'pg';
 import type { Logger } from '../config/log.js';
 import type { Db, Trx } from '../db/client.js';
-import { handoversOf, type OutboxEvent } from './lifecycles.js';
 import { noOrgSchedules, type OrgScheduler, SCHEDULING_EVENTS } from './org-schedules.js';
+import { handoversOf, type OutboxEvent } from './routes.js';
 import type { Starter } from './starter.js';
 
 const CHANNEL = 'soundcloud_events';

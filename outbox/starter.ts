@@ -1,6 +1,7 @@
 /** Starts lifecycles by their business id; starting one that runs already is a success. */
 import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
-import { type Handover, type LifecycleRow, type LifecycleStart, lifecycleOf } from './lifecycles.js';
+import { type LifecycleRow, type LifecycleStart, lifecycleOf } from './lifecycles.js';
+import type { Handover } from './routes.js';
 
 export type LifecycleCondition = 'running' | 'missing' | 'failed' | 'ended';
 

@@ -46,7 +46,7 @@ export const PROGRAMS: readonly ProgramSpec[] = [
   {
     name: 'sandbox',
     script: 'sandbox/main.ts',
-    args: ({ sandboxFolder, sandboxPorts, clock }) => [
+    args: ({ sandboxFolder, sandboxPorts, clock, apiUrl }) => [
       '--data-dir',
       sandboxFolder,
       '--ports',
@@ -55,6 +55,8 @@ export const PROGRAMS: readonly ProgramSpec[] = [
       JSON.stringify(clock),
       '--catalogue',
       'demo',
+      '--planner-webhook',
+      `${apiUrl}/v1/webhooks/influence-planner`,
     ],
     env: () => ({}),
     ready: (line) => line.ready === true,

@@ -5,5 +5,6 @@ export { attributionWorkflow } from './attribution/workflow.js';
 export { dailyQueueWorkflow } from './daily-queue/workflow.js';
 export { monthlyCreditGrantWorkflow } from './monthly-credit-grant/workflow.js';
 export { reconcilerWorkflow } from './reconciler/workflow.js';
+export { repostScheduleWorkflow } from './repost-schedule/workflow.js';
 export { scheduledStartWorkflow } from './scheduled-start/workflow.js';
 export { submissionReviewWorkflow } from './submission-review/workflow.js';

@@ -40,7 +40,8 @@ function isJson(contentType: string | undefined): boolean {
   );
 }
 
-function bodyProblem(error: unknown): unknown {
+/** What a reader of bodies complains of, as a problem. */
+export function bodyProblem(error: unknown): unknown {
   const type = typeof error === 'object' && error !== null && 'type' in error ? String(error.type) : '';
   switch (type) {
     case 'entity.too.large':

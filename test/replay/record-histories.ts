@@ -34,6 +34,7 @@ import { createWorld, type Submission, type World } from '../support/world.js';
 import { ASSIGNMENT_STORIES } from './assignment-stories.js';
 import { historyToJson } from './history-json.js';
 import { neutralHistory } from './neutral-history.js';
+import { SCHEDULE_STORIES } from './schedule-stories.js';
 
 const WORKFLOWS = fileURLToPath(new URL('../../workflows', import.meta.url));
 /** Reached only by the story that wants it. */
@@ -389,6 +390,7 @@ const STORIES: Record<string, (world: World, save: Save) => Promise<void>> = {
       await save('scheduled-start', name, handle);
     }
   },
+  ...SCHEDULE_STORIES,
 };
 
 function saveTo(world: World): Save {

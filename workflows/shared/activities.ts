@@ -189,3 +189,34 @@ export function slackActivities() {
     cancellationType: ActivityCancellationType.TRY_CANCEL,
   });
 }
+
+/**
+ * Creates a schedule in Influence Planner, which has no idempotency key: tried once and never again, whatever becomes of
+ * it. A failure says only that nobody knows. No limit to the time until a worker takes the call: one that was not taken
+ * was not made.
+ */
+export function plannerActivities() {
+  return proxyActivities<Pick<Activities, 'createPlannerSchedule'>>({
+    taskQueue: `${workflowInfo().taskQueue}-influence-planner`,
+    startToCloseTimeout: '60 seconds',
+    heartbeatTimeout: '15 seconds',
+    retry: { maximumAttempts: 1 },
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  });
+}
+
+/** Looks for a scheduled repost: harmless to repeat, and looked for again later anyway. Heartbeats as above. */
+export function scheduleLookActivities() {
+  return proxyActivities<Pick<Activities, 'lookForScheduledRepost'>>({
+    taskQueue: `${workflowInfo().taskQueue}-soundcloud`,
+    startToCloseTimeout: '60 seconds',
+    heartbeatTimeout: '15 seconds',
+    retry: {
+      initialInterval: '1 second',
+      backoffCoefficient: 2,
+      maximumAttempts: 2,
+      nonRetryableErrorTypes: final,
+    },
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+  });
+}

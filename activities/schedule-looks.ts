@@ -1,0 +1,109 @@
+/** Looks on SoundCloud whether a schedule's repost was made. */
+import { cancellationSignal } from '@temporalio/activity';
+import { type Db, withOrg } from '../db/client.js';
+import { loadSchedule, type ScheduleFactsRow } from '../db/schedules.js';
+import { parseTrackUrl } from '../domain/track-url.js';
+import { ProviderError } from '../providers/errors.js';
+import { RequestNotYetAllowed } from '../providers/rate-limit.js';
+import type { SoundCloudPage, SoundCloudPort, SoundCloudTrack } from '../providers/soundcloud/port.js';
+import { notFound, providerFailure } from './failures.js';
+import { withLifesign } from './lifesign.js';
+
+export type ScheduleSighting =
+  | {
+      outcome: 'looked';
+      /** `away`: SoundCloud cannot be asked. */
+      verdict: 'seen' | 'absent' | 'away';
+      proofUrl: string | null;
+      assignmentOver: boolean;
+      facts: Record<string, unknown>;
+    }
+  /** Our own request limit says to wait. Real time, epoch ms. */
+  | { outcome: 'later'; notBefore: number };
+
+/** Pages of 200: what is not in them was not reposted lately. */
+const MOST_PAGES = 5;
+const USER_ID = /^SOUNDCLOUD-USER-(\d+)$/;
+
+export function createScheduleLookActivities({ db, soundcloud }: { db: Db; soundcloud: SoundCloudPort }) {
+  return {
+    /**
+     * Whether the account's list of reposts shows the track.
+     * @throws ApplicationFailure `provider_unavailable` when SoundCloud does not answer.
+     */
+    async lookForScheduledRepost(input: { orgId: string; scheduleId: string }): Promise<ScheduleSighting> {
+      const row = await withOrg(db, input.orgId, (trx) => loadSchedule(trx, input.orgId, input.scheduleId));
+      if (row === undefined) throw notFound(`Schedule ${input.scheduleId} does not exist.`);
+      const { assignment_status: status, assignment_settled_at: settledAt } = row;
+      const assignmentOver = settledAt !== null || status === 'skipped' || status === 'failed';
+      const looked = (verdict: 'seen' | 'absent' | 'away', facts: Record<string, unknown>) => ({
+        outcome: 'looked' as const,
+        verdict,
+        proofUrl: verdict === 'seen' ? `https://soundcloud.com/${row.target_handle}/reposts` : null,
+        assignmentOver,
+        facts: { source: 'user_reposts', ...facts },
+      });
+      if (!soundcloud.configured) return looked('away', { reason: 'not_configured' });
+      try {
+        const found = await withLifesign(() => search(soundcloud, row, cancellationSignal()));
+        return looked(found.seen ? 'seen' : 'absent', found.facts);
+      } catch (error) {
+        if (error instanceof RequestNotYetAllowed) return { outcome: 'later', notBefore: error.notBefore };
+        if (!(error instanceof ProviderError)) throw error;
+        const { kind, details } = error;
+        // A profile that SoundCloud will never show is no reason to wait for SoundCloud.
+        if (kind === 'not_found' || (kind === 'rejected' && (details.status ?? 0) >= 400))
+          return looked('absent', { reason: 'refused_by_soundcloud' });
+        throw providerFailure(error);
+      }
+    },
+  };
+}
+
+async function search(
+  soundcloud: SoundCloudPort,
+  row: ScheduleFactsRow,
+  signal: AbortSignal,
+): Promise<{ seen: boolean; facts: Record<string, unknown> }> {
+  const urn = await urnOf(soundcloud, row, signal);
+  if (urn === null) return { seen: false, facts: { reason: 'profile_not_found' } };
+  const kind = /\/sets\//.test(row.track_url) ? ('set' as const) : ('track' as const);
+  let cursor: string | null = null;
+  let rows = 0;
+  for (let pages = 0; pages < MOST_PAGES; pages += 1) {
+    const page: SoundCloudPage<SoundCloudTrack> | null = await soundcloud.userReposts(
+      urn,
+      { limit: 200, cursor, kind },
+      signal,
+    );
+    if (page === null) return { seen: false, facts: { reason: 'profile_not_found' } };
+    rows += page.rows.length;
+    if (page.rows.some((track) => isWanted(track, row))) return { seen: true, facts: { user: urn, rows } };
+    cursor = page.nextCursor;
+    if (cursor === null) break;
+  }
+  return { seen: false, facts: { user: urn, rows } };
+}
+
+async function urnOf(
+  soundcloud: SoundCloudPort,
+  row: ScheduleFactsRow,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const number = USER_ID.exec(row.planner_user_id ?? '')?.[1];
+  if (number !== undefined) return `soundcloud:users:${number}`;
+  const found = await soundcloud.resolve(`https://soundcloud.com/${row.target_handle}`, signal);
+  return found.kind === 'user' ? found.user.urn : null;
+}
+
+/** By its URN, else by one of its addresses, with or without the secret token. */
+function isWanted(track: SoundCloudTrack, row: ScheduleFactsRow): boolean {
+  if (track.urn === row.track_urn) return true;
+  const parsed = parseTrackUrl(track.permalinkUrl);
+  if (!parsed.ok) return false;
+  return [row.track_url, row.media_url].map(withoutToken).includes(withoutToken(parsed.url));
+}
+
+function withoutToken(trackUrl: string): string {
+  return trackUrl.replace(/\/s-[^/]+$/, '');
+}
