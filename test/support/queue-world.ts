@@ -135,11 +135,12 @@ export function queueFacts(owner: Db, orgId: string) {
     submission: (id: string) =>
       owner.selectFrom('soundcloud_submissions').selectAll().where('id', '=', id).executeTakeFirstOrThrow(),
 
-    /** Types with how often, in the order they were first written; those of the fixture are left out. */
+    /** Types the queue writes with how often, in the order they were first written; not those of other lifecycles. */
     async events(): Promise<Record<string, number>> {
       const { rows } = await sql<{ type: string; count: number }>`
         select type, count(*)::int as count from public.soundcloud_events
-        where org_id = ${orgId} and type not in ('org.created', 'submission.created', 'settings.changed')
+        where org_id = ${orgId} and type <> 'queue.requested' and (type like 'queue.%'
+          or type in ('assignment.published', 'submission.assigned', 'submission.shifted'))
         group by type order by min(seq)`.execute(owner);
       return Object.fromEntries(rows.map(({ type, count }) => [type, count]));
     },
@@ -160,12 +161,14 @@ export function queueFacts(owner: Db, orgId: string) {
       return rows[0]?.held ?? 0;
     },
 
-    /** Titles of the admin's notifications, oldest first. */
+    /** Titles of the admin's notifications about queues, oldest first. */
     async notifications(): Promise<string[]> {
       const { rows } = await sql<{ title: string }>`
         select n.title from public.soundcloud_notifications n
         join public.soundcloud_user_roles r on r.org_id = n.org_id and r.user_id = n.user_id and r.role = 'admin'
-        where n.org_id = ${orgId} order by n.created_at, n.title`.execute(owner);
+        where n.org_id = ${orgId} and n.action_url like '/console/queues/%' order by n.created_at, n.title`.execute(
+        owner,
+      );
       return rows.map(({ title }) => title);
     },
   };
