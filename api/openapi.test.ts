@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ApiWorld, createApiWorld } from '../test/support/api-world.js';
 import { problemsMarkdown } from './docs-pages.js';
 import { createOpenApiDocument } from './openapi.js';
+import { PLANNER_WEBHOOK_PATH } from './planner-webhook.js';
 import { PROBLEM_CODES } from './problems.js';
 import { routes } from './routes.js';
 
@@ -39,7 +40,9 @@ describe('the OpenAPI document', () => {
       everyOperation()
         .map(([name]) => name)
         .sort(),
-    ).toEqual(routes.map((route) => `${route.method} ${route.path}`).sort());
+    ).toEqual(
+      [...routes.map((route) => `${route.method} ${route.path}`), `post ${PLANNER_WEBHOOK_PATH}`].sort(),
+    );
     const ids = everyOperation().map(([, operation]) => operation.operationId);
     expect(new Set(ids).size).toBe(ids.length);
   });

@@ -161,6 +161,8 @@ export const ADDED_UNIQUES: Readonly<Record<string, string[][]>> = {
   soundcloud_subgenres: [['family_id', 'name']],
   soundcloud_queues: [['date']],
   soundcloud_queue_assignments: [['replacement_for']],
+  // One open schedule for an assignment (decision 0076).
+  soundcloud_schedules: [['assignment_id']],
   soundcloud_campaigns: [['tracking_token']],
   soundcloud_inquiries: [['lower(email)']],
   soundcloud_email_logs: [['idempotency_key']],
