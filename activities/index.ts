@@ -4,10 +4,14 @@ import type { EmailPort } from '../providers/email/port.js';
 import type { InfluencePlannerPort } from '../providers/influence-planner/port.js';
 import type { SlackPort } from '../providers/slack/port.js';
 import type { SoundCloudPort } from '../providers/soundcloud/port.js';
+import { createAccountProfileActivities } from './account-profiles.js';
+import { createAccountSweepActivities } from './account-sweeps.js';
 import { createAssignmentActivities } from './assignments.js';
 import { createAttributionActivities } from './attribution.js';
 import { createAttributionCaptureActivities } from './attribution-capture.js';
+import { createAutomationMailActivities } from './automation-mails.js';
 import { createEmailActivities } from './email.js';
+import { createPlannerMemberActivities } from './planner-members.js';
 import { createProofActivities } from './proof.js';
 import { createQueueActivities } from './queue.js';
 import { createReconcilerActivities, type LifecycleStarter } from './reconciler.js';
@@ -27,6 +31,8 @@ export interface ActivityDependencies {
   mailFrom: string;
   /** Where people find the product, for links in mails. */
   publicUrl: string;
+  /** Where members reconnect an account. */
+  reconnectUrl: string;
   starter: LifecycleStarter;
 }
 
@@ -41,16 +47,19 @@ export function createActivities(dependencies: ActivityDependencies) {
       ...createAttributionActivities(dependencies),
       ...createReconcilerActivities(dependencies),
       ...createScheduledStartActivities(dependencies),
+      ...createAccountSweepActivities(dependencies),
+      ...createAutomationMailActivities(dependencies),
       abandonMail: createEmailActivities(dependencies).abandonMail,
     },
     soundcloud: {
       ...createSoundCloudActivities(dependencies),
       ...createProofActivities(dependencies),
       ...createAttributionCaptureActivities(dependencies),
+      ...createAccountProfileActivities(dependencies),
     },
     email: { deliverMail: createEmailActivities(dependencies).deliverMail },
     webhooks: createSlackActivities(dependencies),
-    influencePlanner: {},
+    influencePlanner: createPlannerMemberActivities(dependencies),
   };
 }
 

@@ -60,6 +60,7 @@ export const INTERNAL_EVENT_TYPES = [
   'assignment.settled',
   'schedule.requested',
   'schedule.reported',
+  'account_health.requested',
 ] as const;
 
 export type InternalEventType = (typeof INTERNAL_EVENT_TYPES)[number];

@@ -1,11 +1,14 @@
 /** Which workflow belongs to which row: the one table the relay, the reconciler and the API start lifecycles from. */
 import { TypedSearchAttributes } from '@temporalio/common';
+import { AUTOMATION_MAIL_EVENTS } from '../domain/automation-mails.js';
+import { ACCOUNT_HEALTH_TYPE, accountHealthId } from '../workflows/account-health/contract.js';
 import { ASSIGNMENT_TYPE, assignmentWorkflowId } from '../workflows/assignment/contract.js';
 import {
   ATTRIBUTION_TYPE,
   type AttributionParent,
   attributionId,
 } from '../workflows/attribution/contract.js';
+import { AUTOMATION_MAIL_TYPE, automationMailId } from '../workflows/automation-mail/contract.js';
 import { DAILY_QUEUE_TYPE, dailyQueueId } from '../workflows/daily-queue/contract.js';
 import { searchAttributes } from '../workflows/shared/search-attributes.js';
 import {
@@ -133,6 +136,19 @@ const attribution: Build = (row) => {
   });
 };
 
+/** The key is the date. It may run again, and then does what is missing still. */
+const accountHealth: Build = (row) => {
+  const date = row.entityKey ?? '';
+  return lifecycle(row, {
+    workflowType: ACCOUNT_HEALTH_TYPE,
+    workflowId: accountHealthId(row.orgId, date),
+    args: [{ orgId: row.orgId, date }],
+    summary: `Look at all accounts on ${date}`,
+    details: ['Followers, tiers and connections of all accounts. Query: `state`.'],
+    mayRunAgain: true,
+  });
+};
+
 const BY_ENTITY: Readonly<Record<string, Build>> = {
   submission: submissionReview,
   queue: dailyQueue,
@@ -213,8 +229,26 @@ const both =
   (event) =>
     routes.flatMap((route) => route(event));
 
+/** The mails an event sends; the workflow belongs to the event. */
+const automationMail: Route = (event) => [
+  {
+    lifecycle: lifecycle(
+      { orgId: event.org_id, entityId: event.entity_id, entityKey: null },
+      {
+        workflowType: AUTOMATION_MAIL_TYPE,
+        workflowId: automationMailId(event.org_id, event.id),
+        args: [{ orgId: event.org_id, eventId: event.id }],
+        summary: `Mails on ${event.type}`,
+        details: ['Sends the automation templates that name this event.'],
+      },
+    ),
+  },
+];
+
 const ROUTES: Readonly<Record<string, Route>> = {
   'submission.created': own(submissionReview),
+  'account_health.requested': own(accountHealth, dateOf),
+  ...Object.fromEntries(AUTOMATION_MAIL_EVENTS.map((type) => [type, automationMail])),
   'queue.requested': own(dailyQueue, dateOf),
   'submission.assigned': both(
     tellReview('assignmentsPublished', itself, ({ data }) => ({
