@@ -213,7 +213,7 @@ async function writePage(
   moment: SweepMoment,
   profiles: ReadonlyMap<string, Profile>,
 ): Promise<void> {
-  const { orgId, date, at } = moment;
+  const { orgId, date } = moment;
   const heard = [...profiles].filter(([, profile]) => profile.kind !== 'unanswered').map(([id]) => id);
   // Another sweep may have been here meanwhile: what counts is what is locked now.
   const rows = (await lockConnections(trx, orgId, heard)).filter((row) => isDue(row, date));
