@@ -70,10 +70,11 @@ export function createAccountProfileActivities({ db, soundcloud }: { db: Db; sou
               signal.throwIfAborted();
               const page = { date, after: progress.after, limit: PAGE_SIZE };
               const rows = await withOrg(db, orgId, (trx) => profilesDue(trx, orgId, page));
-              const profiles = await readProfiles(soundcloud, rows, signal);
+              const profiles = await readProfiles(soundcloud, rows, signal, progress.again);
               await withOrg(db, orgId, (trx) => writePage(trx, input, profiles));
               const unanswered = [...profiles.values()].filter(({ kind }) => kind === 'unanswered').length;
               progress = {
+                ...progress,
                 after: rows.at(-1)?.account_id ?? progress.after,
                 unanswered: progress.unanswered + unanswered,
                 done: rows.length < PAGE_SIZE,
@@ -103,12 +104,14 @@ export function whyStopped(error: unknown): Exclude<SweepStep<never>['stopped'],
 /**
  * Profiles of a page by account. Asked for together; where that fails one by one, so that one account's trouble is not
  * that of all.
+ * @param again the second look: those asked about are in trouble of their own.
  * @throws ProviderError when it is SoundCloud that is away; RequestNotYetAllowed.
  */
 async function readProfiles(
   soundcloud: SoundCloudPort,
   rows: readonly ConnectionRow[],
   signal: AbortSignal,
+  again: boolean,
 ): Promise<Map<string, Profile>> {
   const known = new Map(rows.map((row) => [row.account_id, urnOf(row)]));
   const urns = [...known.values()].filter((urn) => urn !== null);
@@ -124,9 +127,10 @@ async function readProfiles(
         ? foundOrGone(user)
         : await alone(() => ask(soundcloud, row, urn, signal));
     profiles.set(row.account_id, profile.kind === 'silent' ? { kind: 'unanswered' } : profile);
-    if (profile.kind === 'silent' && count('unanswered') >= AWAY_AFTER && count('found', 'gone') === 0)
-      throw profile.error;
+    const mute = !again && count('unanswered') >= AWAY_AFTER && count('found', 'gone') === 0;
+    if (profile.kind === 'silent' && mute) throw profile.error;
   }
+  if (again) return profiles;
   if (rows.length > 1 && count('found', 'gone') === 0) throw noneReadable(profiles);
   if (rows.length >= SUSPICIOUS_PAGE && count('found') === 0) throw noneFound(rows.length);
   return profiles;

@@ -49,6 +49,8 @@ export interface ProfileProgress {
   after: string | null;
   /** Accounts that got no answer while others did; looked at once more at the end. */
   unanswered: number;
+  /** The second look, at those that got no answer: their silence says nothing of SoundCloud then. */
+  again: boolean;
   done: boolean;
 }
 
@@ -71,7 +73,7 @@ export interface PlannerProgress {
 }
 
 export const NOT_BEGUN: { profiles: ProfileProgress; planner: PlannerProgress } = {
-  profiles: { after: null, unanswered: 0, done: false },
+  profiles: { after: null, unanswered: 0, again: false, done: false },
   planner: { reading: null, done: false },
 };
 

@@ -7,7 +7,7 @@ import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { SweepResult } from '../../domain/account-sweep.js';
-import { dateOf, HOUR_MS } from '../../domain/calendar.js';
+import { addDays, dateOf, HOUR_MS, startOfDate } from '../../domain/calendar.js';
 import { eventually } from '../../test/support/review-facts.js';
 import { startTimeSkipping } from '../../test/support/time-skipping.js';
 import { createWorld, type Member, type World } from '../../test/support/world.js';
@@ -28,6 +28,7 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
+  await nextDay();
   await world.sandbox.admin.clearFaults('soundcloud');
   await world.sandbox.admin.clearFaults('planner');
 });
@@ -51,23 +52,31 @@ async function startSweep(date?: string) {
 
 const sweep = async (date?: string): Promise<SweepResult> => (await startSweep(date)).result();
 
-/** A sweep that waits for something: time goes on hour by hour until it has ended. */
+/** A sweep that waits for something: time goes on from wait to wait until it has ended. */
 async function sweepThroughTheDay(): Promise<SweepResult> {
   const handle = await startSweep();
   let ended = false;
   const result = handle.result().finally(() => {
     ended = true;
   });
-  await eventually('the sweep waits', async () => {
-    const { troubles, profiles } = await handle.query(accountHealthState);
-    return ended || troubles.length > 0 || profiles.unanswered > 0;
-  });
-  while (!ended) await env.sleep('1 hour');
+  while (!ended) {
+    const wait = await eventually('the sweep waits or ends', async () => {
+      if (ended) return 0;
+      const { troubles, profiles } = await handle.query(accountHealthState);
+      if (profiles.done && profiles.unanswered > 0 && !profiles.again) return HOUR_MS;
+      const ahead = Math.min(...troubles.map(({ retryAt }) => retryAt)) - (await env.currentTimeMs());
+      return Number.isFinite(ahead) && ahead > 0 && ahead;
+    });
+    if (wait > 0) await env.sleep(wait);
+  }
   return result;
 }
 
+/** 03:00 of the next day, so that what is left of a day is the same whenever the tests run. */
 async function nextDay(): Promise<void> {
-  await env.sleep('24 hours');
+  const now = await env.currentTimeMs();
+  const next = startOfDate(addDays(dateOf(now, 'UTC'), 1), 'UTC') + 3 * HOUR_MS;
+  await env.sleep(next - now);
 }
 
 const { db, orgId } = { db: () => world.db, orgId: () => world.orgId };

@@ -94,7 +94,7 @@ export async function accountHealthWorkflow(input: AccountHealthInput): Promise<
       });
     const unanswered = () => view.profiles.done && view.profiles.unanswered > 0;
     view.profiles = await look();
-    if (!unanswered()) return;
+    if (!unanswered() || view.profiles.again) return noteUnanswered();
     const again = Math.min(waiting.now() + SECOND_LOOK_MS, run.endsAt);
     const interrupted = await waiting.until(
       () => handingOver,
@@ -102,11 +102,16 @@ export async function accountHealthWorkflow(input: AccountHealthInput): Promise<
       'silent accounts are asked about again',
     );
     if (interrupted) return;
-    view.profiles = NOT_BEGUN.profiles;
+    view.profiles = { ...NOT_BEGUN.profiles, again: true };
     view.profiles = await look();
-    if (unanswered())
-      notes.push(
-        `${view.profiles.unanswered} profiles got no answer from SoundCloud while others did; they are asked about tomorrow.`,
+    noteUnanswered();
+  }
+
+  function noteUnanswered(): void {
+    const { done, again, unanswered } = view.profiles;
+    if (done && again && unanswered > 0)
+      note(
+        `${unanswered} profiles got no answer from SoundCloud while others did; they are asked about tomorrow.`,
       );
   }
 
@@ -119,9 +124,9 @@ export async function accountHealthWorkflow(input: AccountHealthInput): Promise<
     });
     const { reading } = view.planner;
     if (reading !== null && view.planner.done && reading.mode === 'all' && reading.newest === null)
-      notes.push('Influence Planner named no members at all, so nothing was taken from it.');
+      note('Influence Planner named no members at all, so nothing was taken from it.');
     if (reading?.incomplete && view.planner.done)
-      notes.push('Influence Planner left members out of its pages; they are read again tomorrow.');
+      note('Influence Planner left members out of its pages; they are read again tomorrow.');
     await prompt(0);
   }
 
@@ -144,7 +149,7 @@ export async function accountHealthWorkflow(input: AccountHealthInput): Promise<
         await over(provider);
       }
       if (stopped?.kind === 'not_configured') {
-        notes.push(`${provider} ${NO_CREDENTIALS}`);
+        note(`${provider} ${NO_CREDENTIALS}`);
         return { ...progress, done: true };
       }
       if (workflowInfo().continueAsNewSuggested && !progress.done) handingOver = true;
@@ -157,7 +162,7 @@ export async function accountHealthWorkflow(input: AccountHealthInput): Promise<
         const retryAt = waiting.now() + sweepRetryMs(times);
         if (retryAt >= run.endsAt) {
           await over(provider);
-          notes.push(`${provider} could not be asked to the end: ${stopped.reason}`);
+          note(`${provider} could not be asked to the end: ${stopped.reason}`);
           return progress;
         }
         await report({ provider, reason: stopped.reason, times, retryAt });
@@ -210,6 +215,11 @@ export async function accountHealthWorkflow(input: AccountHealthInput): Promise<
       if (nextAt === null) return;
       await waiting.until(() => false, nextAt, 'a member is asked to reconnect');
     }
+  }
+
+  /** Once, also where a part is taken up again by a new run. */
+  function note(sentence: string): void {
+    if (!notes.includes(sentence)) notes.push(sentence);
   }
 
   function show(): void {
