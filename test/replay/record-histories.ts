@@ -25,6 +25,7 @@ import { addQueueOrg, settleAll, startQueue, type TestQueue } from '../support/d
 import { eventually } from '../support/review-facts.js';
 import { createWorld, type Submission, type World } from '../support/world.js';
 import { ASSIGNMENT_STORIES } from './assignment-stories.js';
+import { ACCOUNT_STORIES } from './account-stories.js';
 import { historyToJson } from './history-json.js';
 import { neutralHistory } from './neutral-history.js';
 
@@ -340,6 +341,8 @@ const STORIES: Record<string, (world: World, save: Save) => Promise<void>> = {
     await handle.result();
     await save('reconciler', 'restarted-one', handle);
   },
+
+  ...ACCOUNT_STORIES,
 };
 
 function saveTo(world: World): Save {

@@ -363,6 +363,7 @@ describe('providers that lie or are away', () => {
     await admin.addFault('soundcloud', { kind: 'status', status: 429, count: 4 });
     await admin.addFault('planner', { kind: 'status', status: 402 });
     await nextDay();
+    await env.sleep('17 hours');
     const result = await sweepThroughTheDay();
     expect(result.outcome).toBe('partial');
     expect(result.notes.join(' ')).toMatch(/Influence Planner could not be asked to the end/);
