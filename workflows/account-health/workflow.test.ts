@@ -19,6 +19,8 @@ let world: World;
 beforeAll(async () => {
   env = await startTimeSkipping();
   world = await createWorld({ temporalAddress: env.address, now: () => env.currentTimeMs() });
+  // Days follow one another faster than a minute's requests come back; the limit has tests of its own.
+  world.config.INFLUENCE_PLANNER_REQUESTS_PER_MINUTE = 100_000;
   await world.startWorker();
 });
 

@@ -144,7 +144,8 @@ export async function accountHealthWorkflow(input: AccountHealthInput): Promise<
       const moved = JSON.stringify(reached) !== JSON.stringify(progress);
       progress = reached;
       if (moved) sentBack = 0;
-      if (moved || stopped?.kind !== 'away') {
+      // A wait for our own request limit says nothing of the provider.
+      if (moved || stopped === null) {
         times = 0;
         await over(provider);
       }
