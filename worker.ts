@@ -67,6 +67,7 @@ export async function startWorker(config: Config, log: Logger): Promise<RunningW
     ...(await createProviders(config, db)),
     mailFrom: config.MAIL_FROM,
     publicUrl: config.PUBLIC_URL ?? `http://${config.HOST}:${config.PORT}`,
+    reconnectUrl: config.RECONNECT_URL,
     starter,
     scheduled: schedules ? automationsWithSchedule() : [],
   });

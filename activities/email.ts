@@ -47,12 +47,13 @@ export function createEmailActivities({
       if (mail === undefined) throw notFound(`Mail ${emailLogId} does not exist.`);
       if (mail.status !== 'pending') return { notBefore: null };
       if (mail.suppressed) {
-        await withOrg(db, orgId, (trx) =>
+        await withOrg(db, orgId, async (trx) =>
           markMailFailed(
             trx,
             orgId,
             emailLogId,
             'The recipient is on the suppression list. Lift the suppression to write to them again.',
+            toBusiness(await readClock(trx), Date.now()),
           ),
         );
         return { notBefore: null };
@@ -86,7 +87,7 @@ export function createEmailActivities({
       await withOrg(db, orgId, async (trx) => {
         const mail = await loadMail(trx, orgId, emailLogId);
         if (mail === undefined || mail.status !== 'pending') return;
-        await markMailFailed(trx, orgId, emailLogId, reason);
+        await markMailFailed(trx, orgId, emailLogId, reason, toBusiness(await readClock(trx), Date.now()));
         const automation = AUTOMATION_BY_OBJECT[mail.relatedType];
         if (automation !== undefined) await reportAutomation(trx, automation, false, reason);
         await notify(trx, {

@@ -5,12 +5,16 @@ import type { EmailPort } from '../providers/email/port.js';
 import type { InfluencePlannerPort } from '../providers/influence-planner/port.js';
 import type { SlackPort } from '../providers/slack/port.js';
 import type { SoundCloudPort } from '../providers/soundcloud/port.js';
+import { createAccountProfileActivities } from './account-profiles.js';
+import { createAccountSweepActivities } from './account-sweeps.js';
 import { createAssignmentActivities } from './assignments.js';
 import { createAttributionActivities } from './attribution.js';
 import { createAttributionCaptureActivities } from './attribution-capture.js';
+import { createAutomationMailActivities } from './automation-mails.js';
 import { createEmailActivities } from './email.js';
 import { createGrantActivities } from './grants.js';
 import { createInfluencePlannerActivities } from './influence-planner.js';
+import { createPlannerMemberActivities } from './planner-members.js';
 import { createProofActivities } from './proof.js';
 import { createQueueActivities } from './queue.js';
 import { createReconcilerActivities, type LifecycleStarter } from './reconciler.js';
@@ -32,6 +36,8 @@ export interface ActivityDependencies {
   mailFrom: string;
   /** Where people find the product, for links in mails. */
   publicUrl: string;
+  /** Where members reconnect an account. */
+  reconnectUrl: string;
   starter: LifecycleStarter;
   /** The automations that have a Schedule here. */
   scheduled: readonly ScheduledAutomation[];
@@ -50,6 +56,8 @@ export function createActivities(dependencies: ActivityDependencies) {
       ...createScheduledStartActivities(dependencies),
       ...createGrantActivities(dependencies),
       ...createRepostScheduleActivities(dependencies),
+      ...createAccountSweepActivities(dependencies),
+      ...createAutomationMailActivities(dependencies),
       abandonMail: createEmailActivities(dependencies).abandonMail,
     },
     soundcloud: {
@@ -57,10 +65,14 @@ export function createActivities(dependencies: ActivityDependencies) {
       ...createProofActivities(dependencies),
       ...createAttributionCaptureActivities(dependencies),
       ...createScheduleLookActivities(dependencies),
+      ...createAccountProfileActivities(dependencies),
     },
     email: { deliverMail: createEmailActivities(dependencies).deliverMail },
     webhooks: createSlackActivities(dependencies),
-    influencePlanner: createInfluencePlannerActivities(dependencies),
+    influencePlanner: {
+      ...createInfluencePlannerActivities(dependencies),
+      ...createPlannerMemberActivities(dependencies),
+    },
   };
 }
 

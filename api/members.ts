@@ -7,8 +7,10 @@ import {
   listMembers,
   MEMBER_ORDERS,
   type MemberRow,
+  tierBorders,
   updateMember,
 } from '../db/members.js';
+import { SIZE_TIERS } from '../domain/tiers.js';
 import { audit } from './audit.js';
 import { pageOf, pageQuery, readCursor, toPage } from './pagination.js';
 import { Problem } from './problems.js';
@@ -16,6 +18,7 @@ import { defineRoute } from './route.js';
 import {
   atLeastOne,
   email,
+  flag,
   handle,
   id,
   idParam,
@@ -25,6 +28,7 @@ import {
   prose,
   timestamp,
 } from './schemas.js';
+import { asLogin } from './scope.js';
 
 const MAX_EMAILS = 5;
 const sizeTier = z.enum(['T1', 'T2', 'T3', 'T4']);
@@ -39,6 +43,9 @@ const memberSchema = z
     status: memberStatus,
     size_tier: sizeTier,
     tier_updated_at: timestamp.nullable(),
+    below_tier_syncs: z
+      .int()
+      .describe('Daily syncs in a row that found fewer followers than the tier needs; it falls after some.'),
     soundcloud_followers: z.int(),
     soundcloud_url: z.string().nullable(),
     soundcloud_handle: z.string().nullable(),
@@ -54,10 +61,25 @@ const memberSchema = z
     credits_monthly_grant: z.int(),
     last_submission_at: timestamp.nullable(),
     last_activity_at: timestamp.nullable(),
+    inactive_since: timestamp
+      .nullable()
+      .describe(
+        'Gets no assignments since then for want of activity; null = active. Set by the daily sweep.',
+      ),
     created_at: timestamp,
     updated_at: timestamp,
   })
   .meta({ id: 'Member' });
+
+const memberDetailSchema = memberSchema
+  .extend({
+    tier_border: z.object({
+      min_followers: z.int().describe('Fewer, for some daily syncs in a row, and the tier falls.'),
+      next_tier: sizeTier.nullable().describe('Null in the highest.'),
+      next_tier_at: z.int().nullable().describe('Followers at which the next tier begins.'),
+    }),
+  })
+  .meta({ id: 'MemberDetail' });
 
 const memberFields = {
   name: label(200),
@@ -100,6 +122,7 @@ export function memberJson(row: MemberRow): z.infer<typeof memberSchema> {
     status: row.status,
     size_tier: row.size_tier,
     tier_updated_at: isoOrNull(row.tier_updated_at),
+    below_tier_syncs: row.below_tier_syncs,
     soundcloud_followers: row.soundcloud_followers,
     soundcloud_url: row.soundcloud_url,
     soundcloud_handle: row.soundcloud_handle,
@@ -115,6 +138,7 @@ export function memberJson(row: MemberRow): z.infer<typeof memberSchema> {
     credits_monthly_grant: row.credits_monthly_grant,
     last_submission_at: isoOrNull(row.last_submission_at),
     last_activity_at: isoOrNull(row.last_activity_at),
+    inactive_since: isoOrNull(row.inactive_since),
     created_at: iso(row.created_at),
     updated_at: iso(row.updated_at),
   };
@@ -153,6 +177,7 @@ const listRoute = defineRoute({
     genre_family_id: id.optional(),
     soundcloud_handle: handle.optional(),
     email: email.optional().describe('One of the addresses, exactly.'),
+    inactive: flag.optional(),
     sort: z.enum(SORTS).default('name'),
     ...pageQuery,
   }),
@@ -167,6 +192,7 @@ const listRoute = defineRoute({
         genreFamilyId: query.genre_family_id,
         handle: query.soundcloud_handle,
         email: query.email,
+        inactive: query.inactive,
       },
       { order: MEMBER_ORDERS[query.sort], after: readCursor(query.cursor, query.sort), limit: query.limit },
     );
@@ -182,11 +208,19 @@ const getRoute = defineRoute({
   operationId: 'getMember',
   summary: 'One member',
   params,
-  answers: { 200: { description: 'The member.', schema: memberSchema } },
+  answers: { 200: { description: 'The member.', schema: memberDetailSchema } },
   problems: ['not_found'],
-  handle: async ({ scope, params: { member_id } }) => ({
-    body: memberJson(await requireMember(scope.trx, scope.orgId, member_id)),
-  }),
+  handle: async ({ scope, params: { member_id } }) => {
+    const member = memberJson(await requireMember(scope.trx, scope.orgId, member_id));
+    const borders = await asLogin(scope, (trx) => tierBorders(trx, scope.orgId));
+    const next = SIZE_TIERS[SIZE_TIERS.indexOf(member.size_tier) + 1] ?? null;
+    const tier_border = {
+      min_followers: borders[member.size_tier].min,
+      next_tier: next,
+      next_tier_at: next === null ? null : borders[next].min,
+    };
+    return { body: { ...member, tier_border } };
+  },
 });
 
 const createRoute = defineRoute({

@@ -5,6 +5,8 @@ import { type AutomationCount, countAutomations } from '../db/automation-health.
 import { type Backlog, backlog } from '../db/backlog.js';
 import type { Db } from '../db/client.js';
 import { type CreditTotals, creditTotals } from '../db/credit-totals.js';
+import { type AccountHealthTotals, accountHealthTotals } from '../db/integration-status.js';
+import { ACCOUNT_STATUSES } from '../domain/account-health.js';
 import { automationsWithSchedule } from '../workflows/scheduled-start/lifecycles.js';
 
 export interface Metrics {
@@ -26,6 +28,7 @@ export function createMetrics(database: Db): Metrics {
   addBacklogGauges(registry, database);
   addCreditGauges(registry, database);
   addAutomationGauges(registry, database);
+  addAccountGauges(registry, database);
   return {
     registry,
     observe: (request, response, next) => {
@@ -72,6 +75,33 @@ function addNumber<T>(
       this.set(now === undefined ? Number.NaN : value(now));
     },
   });
+}
+
+function addAccountGauges(registry: Registry, database: Db): void {
+  const read = sharedRead<AccountHealthTotals>(() => accountHealthTotals(database));
+  new Gauge({
+    name: 'spark_accounts',
+    help: 'SoundCloud accounts of all orgs, by status of their connection.',
+    labelNames: ['status'],
+    registers: [registry],
+    async collect() {
+      const now = await read();
+      for (const status of ACCOUNT_STATUSES)
+        this.set({ status }, now === undefined ? Number.NaN : (now.accounts[status] ?? 0));
+    },
+  });
+  const total = (name: string) => (now: AccountHealthTotals) => now.totals[name] ?? 0;
+  const gauges = [
+    [
+      'spark_account_sweep_age_seconds',
+      'Business seconds since the last finished look at the accounts, of the org that waits longest; NaN before any.',
+      (now) => now.oldest_sweep_seconds ?? Number.NaN,
+    ],
+    ['spark_reconnect_prompts', 'Members asked to reconnect, over all sweeps.', total('prompts')],
+    ['spark_accounts_lost', 'Accounts that became unhealthy, over all sweeps.', total('lost')],
+    ['spark_accounts_reconnected', 'Accounts that became healthy again, over all sweeps.', total('restored')],
+  ] as const satisfies readonly (readonly [string, string, (now: AccountHealthTotals) => number])[];
+  for (const gauge of gauges) addNumber(registry, read, gauge);
 }
 
 function addCreditGauges(registry: Registry, database: Db): void {

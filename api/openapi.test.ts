@@ -79,6 +79,9 @@ describe('the OpenAPI document', () => {
       'credits.changed',
       ...['drafted', 'approved', 'published', 'lapsed', 'settled'].map((name) => `queue.${name}`),
       'assignment.published',
+      ...['promoted', 'demoted', 'disconnected', 'reconnected', 'reconnect_due'].map(
+        (name) => `member.${name}`,
+      ),
     ]);
     const problem = document.components?.schemas?.Problem as { properties: { code: { enum: string[] } } };
     expect(problem.properties.code.enum).toEqual(PROBLEM_CODES);

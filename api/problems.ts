@@ -151,6 +151,7 @@ const stateProblems = {
   unknown_reference: [422, 'Something the request names does not exist', 'Check the ids in the request.'],
   rule_violated: [422, 'The request breaks a rule', 'Correct what `detail` names.'],
   invalid_settings: [422, 'These settings contradict each other', 'Correct what `errors` names.'],
+  invalid_template: [422, 'The mail template cannot be sent as it is', 'Correct what `errors` names.'],
   no_member: [
     422,
     'There is no member for you',

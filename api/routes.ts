@@ -1,8 +1,11 @@
 /** Every route of /v1. */
+import { accountHealthRoutes } from './account-health.js';
 import { accountRoutes } from './accounts.js';
 import { assignmentCommandRoutes } from './assignment-commands.js';
 import { assignmentRoutes } from './assignments.js';
 import { attributionRoutes } from './attribution.js';
+import { automationLogRoutes } from './automation-logs.js';
+import { automationTemplateRoutes } from './automation-templates.js';
 import { automationRoutes } from './automations.js';
 import { avoidListRoutes } from './avoid-list.js';
 import { commandRoutes } from './commands.js';
@@ -47,6 +50,9 @@ export const routes: readonly Route[] = [
   ...memberRoutes,
   ...reliabilityRoutes,
   ...accountRoutes,
+  ...accountHealthRoutes,
+  ...automationTemplateRoutes,
+  ...automationLogRoutes,
   ...memberGenreRoutes,
   ...avoidListRoutes,
   ...walletRoutes,

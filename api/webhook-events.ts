@@ -34,6 +34,37 @@ function event(
   };
 }
 
+/** An event about a member. */
+function memberEvent(
+  type: EventType,
+  description: string,
+  data: z.ZodObject,
+  example: Record<string, unknown>,
+): WebhookEvent {
+  return {
+    type,
+    description,
+    schema: z.object({
+      type: z.literal(type),
+      timestamp: timestamp.describe('Business time of the change.'),
+      data: data.extend({ member_id: z.uuid() }),
+    }),
+    example: { type, timestamp: AT, data: { member_id: MEMBER, ...example } },
+  };
+}
+
+const tier = z.enum(['T1', 'T2', 'T3', 'T4']);
+const tierChange = z.object({
+  old_tier: tier,
+  new_tier: tier,
+  followers: z.int(),
+  monthly_grant: z.int(),
+  cap: z.int().describe("The new tier's; after a fall a wallet keeps what it holds."),
+});
+const accountStatus = z.enum(['linked', 'reconnect', 'disconnected', 'error']);
+const accountOf = { account_id: z.uuid(), account_handle: z.string() };
+const ACCOUNT = { account_id: PERSON, account_handle: 'night-harbor' };
+
 export const webhookEvents: readonly WebhookEvent[] = [
   {
     type: 'submission.created',
@@ -139,4 +170,41 @@ export const webhookEvents: readonly WebhookEvent[] = [
     },
   },
   ...queueWebhookEvents,
+  memberEvent('member.promoted', 'Followers rose above the border of a higher tier.', tierChange, {
+    old_tier: 'T2',
+    new_tier: 'T3',
+    followers: 12_000,
+    monthly_grant: 2,
+    cap: 20,
+  }),
+  memberEvent(
+    'member.demoted',
+    'Followers stayed below the border of the tier for several days.',
+    tierChange,
+    {
+      old_tier: 'T3',
+      new_tier: 'T2',
+      followers: 9_000,
+      monthly_grant: 1,
+      cap: 6,
+    },
+  ),
+  memberEvent(
+    'member.disconnected',
+    'An account can do no reposts any more.',
+    z.object({ ...accountOf, status: accountStatus, previous_status: accountStatus }),
+    { ...ACCOUNT, status: 'disconnected', previous_status: 'linked' },
+  ),
+  memberEvent(
+    'member.reconnected',
+    'An account can do reposts again.',
+    z.object({ ...accountOf, status: accountStatus, previous_status: accountStatus }),
+    { ...ACCOUNT, status: 'linked', previous_status: 'disconnected' },
+  ),
+  memberEvent(
+    'member.reconnect_due',
+    'The member is asked to reconnect: on the day of the loss, after 3 and after 10 days.',
+    z.object({ ...accountOf, status: accountStatus, prompt: z.int(), days_disconnected: z.int() }),
+    { ...ACCOUNT, status: 'disconnected', prompt: 2, days_disconnected: 3 },
+  ),
 ];

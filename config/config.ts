@@ -51,6 +51,8 @@ const configSchema = z.object({
     .string()
     .regex(/^whsec_[A-Za-z0-9+/]{32,}={0,2}$/, 'must be whsec_ and at least 24 bytes in base64')
     .optional(),
+  /** Where members reconnect an account; stands in the mail that asks them to. */
+  RECONNECT_URL: url.default('https://influenceplanner.com'),
   /** A further origin, beside Slack's own, that an org's slack_webhook may have (the sandbox, a compatible server). */
   SLACK_WEBHOOK_ORIGIN: url.optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),

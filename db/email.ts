@@ -1,5 +1,6 @@
 /** Mails as rows: written with the change they tell of, rendered once, handed over by an activity later. */
 import { sql } from 'kysely';
+import { type AutomationOrigin, logAutomation } from './automation-mails.js';
 import type { Trx } from './client.js';
 import { jsonb } from './json.js';
 
@@ -17,6 +18,8 @@ export interface NewMail {
   relatedId: string;
   /** Set when the mail cannot be sent as it is (a broken template): it is kept as failed with this reason. */
   failure?: string;
+  /** Set for a mail of an automation template. */
+  automation?: AutomationOrigin;
 }
 
 export interface StoredMail {
@@ -74,7 +77,11 @@ export async function queueMail(trx: Trx, mail: NewMail): Promise<string | null>
       related_object_type: mail.relatedType,
       related_object_id: mail.relatedId,
       template_data: jsonb(mail.variables),
-      metadata: jsonb({ html: mail.html, text: mail.text }),
+      metadata: jsonb({
+        html: mail.html,
+        text: mail.text,
+        ...(mail.automation && { automation: mail.automation }),
+      }),
       idempotency_key: mail.idempotencyKey,
     })
     .onConflict((conflict) => conflict.columns(['org_id', 'idempotency_key']).doNothing())
@@ -172,6 +179,7 @@ export async function markMailSent(
     .where('status', '=', 'pending')
     .executeTakeFirst();
   if (updated.numUpdatedRows === 0n) return;
+  await logAutomation(trx, orgId, mail.id, at);
   await trx
     .insertInto('soundcloud_mail_events')
     .values({
@@ -193,8 +201,14 @@ export async function markMailSent(
   }
 }
 
-/** A mail that will not be sent. @param reason shown to ops; holds no address. */
-export async function markMailFailed(trx: Trx, orgId: string, id: string, reason: string): Promise<void> {
+/** A mail that will not be sent. @param reason shown to ops; holds no address. @param at business ms. */
+export async function markMailFailed(
+  trx: Trx,
+  orgId: string,
+  id: string,
+  reason: string,
+  at: number,
+): Promise<void> {
   await trx
     .updateTable('soundcloud_email_logs')
     .set({ status: 'failed', error_message: reason })
@@ -202,4 +216,5 @@ export async function markMailFailed(trx: Trx, orgId: string, id: string, reason
     .where('id', '=', id)
     .where('status', '=', 'pending')
     .execute();
+  await logAutomation(trx, orgId, id, at);
 }

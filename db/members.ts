@@ -1,5 +1,7 @@
 /** Members: the rows ops keep, and lists of them. */
 import { type Insertable, type Selectable, sql, type Updateable } from 'kysely';
+import { type PartialSettings, withDefaults } from '../domain/settings.js';
+import type { TierThresholds } from '../domain/tiers.js';
 import type { Queryable, Trx } from './client.js';
 import { behind, type Keyset, type KeysetOrder, keysetOrderBy, sortKey } from './keyset.js';
 import type { SoundcloudMemberStatus, SoundcloudMembers, SoundcloudSizeTier } from './schema.js';
@@ -29,6 +31,7 @@ export interface MemberFilter {
   genreFamilyId?: string | undefined;
   handle?: string | undefined;
   email?: string | undefined;
+  inactive?: boolean | undefined;
 }
 
 /** One row more than `limit` when there is a next page. */
@@ -38,7 +41,7 @@ export function listMembers(
   filter: MemberFilter,
   page: { order: KeysetOrder; after: Keyset | undefined; limit: number },
 ): Promise<(MemberRow & { sort_key: string | null })[]> {
-  const { id, status, sizeTier, genreFamilyId, handle, email } = filter;
+  const { id, status, sizeTier, genreFamilyId, handle, email, inactive } = filter;
   const { after } = page;
   return db
     .selectFrom('soundcloud_members')
@@ -51,10 +54,18 @@ export function listMembers(
     .$if(genreFamilyId !== undefined, (query) => query.where('genre_family_id', '=', genreFamilyId ?? ''))
     .$if(handle !== undefined, (query) => query.where('soundcloud_handle', '=', handle ?? ''))
     .$if(email !== undefined, (query) => query.where(sql<boolean>`emails @> array[${email}::text]`))
+    .$if(inactive !== undefined, (query) => query.where('inactive_since', inactive ? 'is not' : 'is', null))
     .$if(after !== undefined, (query) => query.where(behind(page.order, after ?? { value: null, id: '' })))
     .orderBy(keysetOrderBy(page.order))
     .limit(page.limit + 1)
     .execute();
+}
+
+/** Borders of the org's tiers, which those may read who may not read the settings; call it as the login. */
+export async function tierBorders(db: Queryable, orgId: string): Promise<TierThresholds> {
+  const { rows } = await sql<{ borders: PartialSettings['size_tier_thresholds'] }>`
+    select private.api_tier_borders(${orgId}) as borders`.execute(db);
+  return withDefaults({ size_tier_thresholds: rows[0]?.borders ?? {} }).size_tier_thresholds;
 }
 
 export function findMember(db: Queryable, orgId: string, id: string): Promise<MemberRow | undefined> {

@@ -79,6 +79,17 @@ export interface Orgs {
   name: string;
 }
 
+export interface SoundcloudAccountSweeps {
+  counts: Generated<Json>;
+  date: string;
+  finished_at: Timestamp | null;
+  notes: Generated<string[]>;
+  org_id: string;
+  outcome: string | null;
+  started_at: Timestamp;
+  updated_at: Generated<Timestamp>;
+}
+
 export interface SoundcloudApiKeys {
   created_at: Generated<Timestamp>;
   created_by: string | null;
@@ -476,6 +487,7 @@ export interface SoundcloudInquiries {
 
 export interface SoundcloudIntegrationStatus {
   account_handle: string;
+  checked_on: string | null;
   created_at: Generated<Timestamp>;
   error_count: Generated<number>;
   id: Generated<string>;
@@ -486,8 +498,10 @@ export interface SoundcloudIntegrationStatus {
   metadata: Generated<Json>;
   org_id: string;
   platform: Generated<string>;
+  reconnect_prompts: Generated<number>;
   reconnect_sent_at: Timestamp | null;
   status: Generated<SoundcloudConnectionStatus>;
+  unhealthy_since: Timestamp | null;
   updated_at: Generated<Timestamp>;
 }
 
@@ -570,6 +584,7 @@ export interface SoundcloudMembers {
   genre_family_id: string | null;
   genre_notes: string | null;
   id: Generated<string>;
+  inactive_since: Timestamp | null;
   last_activity_at: Generated<Timestamp>;
   last_grant_at: Timestamp | null;
   last_submission_at: Timestamp | null;
@@ -660,6 +675,14 @@ export interface SoundcloudProofChecks {
   positive_control: Generated<boolean>;
   source: string;
   verdict: string;
+}
+
+export interface SoundcloudProviderCursors {
+  full_sweep_on: string;
+  org_id: string;
+  provider: string;
+  read_until: Timestamp;
+  updated_at: Generated<Timestamp>;
 }
 
 export interface SoundcloudProviderIntents {
@@ -1029,6 +1052,7 @@ export interface DB {
   "auth.users": AuthUsers;
   memberships: Memberships;
   orgs: Orgs;
+  soundcloud_account_sweeps: SoundcloudAccountSweeps;
   soundcloud_api_keys: SoundcloudApiKeys;
   soundcloud_attribution_snapshots: SoundcloudAttributionSnapshots;
   soundcloud_attributions: SoundcloudAttributions;
@@ -1063,6 +1087,7 @@ export interface DB {
   soundcloud_ops_tasks: SoundcloudOpsTasks;
   soundcloud_preview_cache: SoundcloudPreviewCache;
   soundcloud_proof_checks: SoundcloudProofChecks;
+  soundcloud_provider_cursors: SoundcloudProviderCursors;
   soundcloud_provider_intents: SoundcloudProviderIntents;
   soundcloud_provider_tokens: SoundcloudProviderTokens;
   soundcloud_queue_assignments: SoundcloudQueueAssignments;

@@ -63,6 +63,7 @@ export const INTERNAL_EVENT_TYPES = [
   'schedule.cancel_requested',
   'schedule.webhook_received',
   'schedule.reported',
+  'account_health.requested',
 ] as const;
 
 export type InternalEventType = (typeof INTERNAL_EVENT_TYPES)[number];

@@ -1,11 +1,13 @@
 /** Which workflow belongs to which row: the one table the relay, the reconciler and the API start lifecycles from. */
 import { TypedSearchAttributes } from '@temporalio/common';
+import { ACCOUNT_HEALTH_TYPE, accountHealthId } from '../workflows/account-health/contract.js';
 import { ASSIGNMENT_TYPE, assignmentWorkflowId } from '../workflows/assignment/contract.js';
 import {
   ATTRIBUTION_TYPE,
   type AttributionParent,
   attributionId,
 } from '../workflows/attribution/contract.js';
+import { AUTOMATION_MAIL_TYPE, automationMailId } from '../workflows/automation-mail/contract.js';
 import { DAILY_QUEUE_TYPE, dailyQueueId } from '../workflows/daily-queue/contract.js';
 import {
   MONTHLY_CREDIT_GRANT_TYPE,
@@ -128,6 +130,31 @@ export const monthlyCreditGrant: Build = (row) => {
     summary: `Monthly grant of ${month}`,
     details: ['Grants every member every month it misses, up to this one. Query: `state`.'],
     mayRunAgain: true,
+  });
+};
+
+/** The key is the date. It may run again, and then does what is missing still. */
+export const accountHealth: Build = (row) => {
+  const date = row.entityKey ?? '';
+  return lifecycle(row, {
+    workflowType: ACCOUNT_HEALTH_TYPE,
+    workflowId: accountHealthId(row.orgId, date),
+    args: [{ orgId: row.orgId, date }],
+    summary: `Look at all accounts on ${date}`,
+    details: ['Followers, tiers and connections of all accounts. Query: `state`.'],
+    mayRunAgain: true,
+  });
+};
+
+/** The key is the event: the workflow belongs to it, whatever row it tells of. */
+export const automationMail: Build = (row) => {
+  const eventId = row.entityKey ?? '';
+  return lifecycle(row, {
+    workflowType: AUTOMATION_MAIL_TYPE,
+    workflowId: automationMailId(row.orgId, eventId),
+    args: [{ orgId: row.orgId, eventId }],
+    summary: `Mails on event ${eventId}`,
+    details: ['Sends the automation templates that name this event.'],
   });
 };
 

@@ -1,7 +1,10 @@
 /** What each event asks for (docs/decisions/0071): the one table the relay follows. */
+import { AUTOMATION_MAIL_EVENTS } from '../domain/automation-mails.js';
 import {
+  accountHealth,
   assignment,
   attribution,
+  automationMail,
   type Build,
   dailyQueue,
   type LifecycleStart,
@@ -142,6 +145,8 @@ const ROUTES: Readonly<Record<string, Route>> = {
     input: ({ data }) => ({ status: data.status, proofUrl: data.proof_url ?? null }),
   }),
   'grant.requested': start(monthlyCreditGrant, text('month')),
+  'account_health.requested': start(accountHealth, text('date')),
+  ...Object.fromEntries(AUTOMATION_MAIL_EVENTS.map((type) => [type, start(automationMail, ({ id }) => id)])),
 };
 
 /** The lifecycles an event starts or tells; none for an event that only informs. */

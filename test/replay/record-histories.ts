@@ -31,6 +31,7 @@ import { addQueueOrg, settleAll, startQueue, type TestQueue } from '../support/d
 import { queuesOf } from '../support/queues.js';
 import { eventually } from '../support/review-facts.js';
 import { createWorld, type Submission, type World } from '../support/world.js';
+import { ACCOUNT_STORIES } from './account-stories.js';
 import { ASSIGNMENT_STORIES } from './assignment-stories.js';
 import { historyToJson } from './history-json.js';
 import { neutralHistory } from './neutral-history.js';
@@ -391,6 +392,7 @@ const STORIES: Record<string, (world: World, save: Save) => Promise<void>> = {
     }
   },
   ...SCHEDULE_STORIES,
+  ...ACCOUNT_STORIES,
 };
 
 function saveTo(world: World): Save {

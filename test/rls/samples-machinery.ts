@@ -113,6 +113,22 @@ export const MACHINERY_SAMPLES: Record<string, TableSample> = {
       request: {},
     }),
   },
+  soundcloud_account_sweeps: {
+    row: (of) => ({
+      org_id: orgId(of.org),
+      date: of.copy === '' ? '2026-01-01' : '2026-01-02',
+      started_at: TIME,
+      notes: [rowId('soundcloud_account_sweeps', of)],
+    }),
+  },
+  soundcloud_provider_cursors: {
+    row: (of) => ({
+      org_id: orgId(of.org),
+      provider: word(of),
+      read_until: TIME,
+      full_sweep_on: '2026-01-01',
+    }),
+  },
   soundcloud_webhook_endpoints: {
     row: (of) => ({
       ...base('soundcloud_webhook_endpoints', of),

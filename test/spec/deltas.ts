@@ -27,7 +27,7 @@ export const DROPPED_DEFAULTS: readonly string[] = [
 /** Columns the spec does not have. */
 export const ADDED_COLUMNS: Readonly<Record<string, string[]>> = {
   // Point 4.
-  soundcloud_members: ['below_tier_syncs'],
+  soundcloud_members: ['below_tier_syncs', 'inactive_since'],
   soundcloud_submissions: [
     'withdrawn_at',
     'decided_at',
@@ -71,6 +71,8 @@ export const ADDED_COLUMNS: Readonly<Record<string, string[]>> = {
   soundcloud_inquiries: ['closed_at'],
   soundcloud_complaints: ['closed_at'],
   soundcloud_automation_health: ['consecutive_errors'],
+  // The drip of prompts, and two sweeps of one date counting once (lifecycles, "accountHealth").
+  soundcloud_integration_status: ['checked_on', 'unhealthy_since', 'reconnect_prompts'],
   // Point 5.
   soundcloud_repost_credit_wallet: ['held', 'version'],
   // Point 6; occurred_at is business time, created_at stays real.
@@ -102,6 +104,8 @@ export const ADDED_COLUMNS: Readonly<Record<string, string[]>> = {
 
 /** Point 7, and the two tables the spec names without describing them. */
 export const ADDED_TABLES: readonly string[] = [
+  // What each day's look at the accounts came to, and how far Influence Planner's list was read.
+  'soundcloud_account_sweeps',
   'soundcloud_api_keys',
   // Since when and until when numbers are tracked, and their gaps: what keeps a lifecycle that outlives the review.
   'soundcloud_attributions',
@@ -119,6 +123,7 @@ export const ADDED_TABLES: readonly string[] = [
   'soundcloud_ops_tasks',
   'soundcloud_preview_cache',
   'soundcloud_proof_checks',
+  'soundcloud_provider_cursors',
   'soundcloud_provider_intents',
   // Few tokens are given (50 per 12 h), so they are shared by all workers.
   'soundcloud_provider_tokens',

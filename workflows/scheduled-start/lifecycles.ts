@@ -1,5 +1,6 @@
 /** The lifecycles that Schedules start. An automation without an entry has no Schedule. */
 import { SCHEDULED_AUTOMATIONS, type ScheduledAutomation } from '../../domain/scheduled-automations.js';
+import { ACCOUNT_HEALTH_TYPE, accountHealthId } from '../account-health/contract.js';
 import { DAILY_QUEUE_TYPE, dailyQueueId } from '../daily-queue/contract.js';
 import { MONTHLY_CREDIT_GRANT_TYPE, monthlyCreditGrantId } from '../monthly-credit-grant/contract.js';
 import type { ScheduledLifecycle } from './contract.js';
@@ -7,6 +8,12 @@ import type { ScheduledLifecycle } from './contract.js';
 const monthOfDate = (date: string) => date.slice(0, 7);
 
 export const SCHEDULED_LIFECYCLES: Partial<Record<ScheduledAutomation, ScheduledLifecycle>> = {
+  'account-health': {
+    workflowType: ACCOUNT_HEALTH_TYPE,
+    workflowId: accountHealthId,
+    input: (orgId, date) => ({ orgId, date }),
+    summary: (date) => `Look at all accounts on ${date}`,
+  },
   'daily-queue': {
     workflowType: DAILY_QUEUE_TYPE,
     workflowId: dailyQueueId,

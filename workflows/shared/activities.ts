@@ -156,6 +156,37 @@ export function proofActivities() {
 }
 
 /**
+ * Pages of the daily look at accounts: many a call, each written before the next is asked for. A provider that is away
+ * comes back as an answer, so what fails here is the database or the worker: repeated for as long as that lasts, from
+ * the page of the last heartbeat.
+ */
+const sweep = {
+  startToCloseTimeout: '10 minutes',
+  heartbeatTimeout: '15 seconds',
+  retry: {
+    initialInterval: '500 milliseconds',
+    backoffCoefficient: 2,
+    maximumInterval: '15 seconds',
+    nonRetryableErrorTypes: final,
+  },
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
+} as const;
+
+export function profileSweepActivities() {
+  return proxyActivities<Pick<Activities, 'sweepProfiles'>>({
+    ...sweep,
+    taskQueue: `${workflowInfo().taskQueue}-soundcloud`,
+  });
+}
+
+export function plannerSweepActivities() {
+  return proxyActivities<Pick<Activities, 'sweepPlannerMembers'>>({
+    ...sweep,
+    taskQueue: `${workflowInfo().taskQueue}-influence-planner`,
+  });
+}
+
+/**
  * Mails carry an idempotency key that the provider keeps for 24 h: repeated for 23 h, never longer, because a later
  * repeat could reach the recipient twice. Cancelled only to continue as new; the next run sends the same key.
  */
