@@ -10,7 +10,6 @@ alter table public.soundcloud_queues
   add column totals jsonb not null default '{}';
 alter table public.soundcloud_queues
   add constraint revision_not_negative check (revision >= 0) not valid;
-alter table public.soundcloud_queues validate constraint revision_not_negative;
 
 -- Asks for the queue of a date, for ops: the relay starts its workflow. A queue that lapsed is opened again; any other
 -- queue of that date is refused.

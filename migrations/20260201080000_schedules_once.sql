@@ -1,13 +1,4 @@
--- Items in Influence Planner: one open one for an assignment at most, a workflow for each from the moment it is asked for,
--- and the way in for the vendor's webhooks.
-
--- The vendor knows no idempotency key, so a second open row would be a second repost.
-create unique index uq_soundcloud_schedules_open_assignment
-  on public.soundcloud_schedules (org_id, assignment_id)
-  where closed_at is null and assignment_id is not null;
--- Webhooks name the vendor's id and no org.
-create index idx_soundcloud_schedules_ip_schedule_id on public.soundcloud_schedules (ip_schedule_id)
-  where ip_schedule_id is not null;
+-- Items in Influence Planner: a workflow for each from the moment it is asked for, and the way in for the vendor's webhooks.
 
 -- Rows whose workflow should be open: neither closed nor imported history. Assignments have one from publication on; so
 -- have schedules of assignments; those of campaigns are rows only, until there is an intent to send them.

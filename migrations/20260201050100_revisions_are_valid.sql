@@ -1,0 +1,1 @@
+alter table public.soundcloud_queues validate constraint revision_not_negative;
