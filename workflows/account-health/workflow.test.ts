@@ -222,7 +222,9 @@ describe('connections', () => {
     expect(prompted).toEqual([1, 4, 11]);
     const subjects = await eventually('three mails', async () => {
       const mails = await world.sandbox.admin.mails({ to: member.email ?? '' });
-      return mails.length >= 3 && mails.map(({ subject }) => subject);
+      // The skipped assignment writes to the member as well.
+      const asked = mails.map(({ subject }) => subject).filter((subject) => subject.includes('reconnect'));
+      return asked.length >= 3 && asked;
     });
     expect(subjects).toEqual(Array(3).fill(`Please reconnect ${member.handle}`));
     const sent = await db()
