@@ -27,8 +27,13 @@ export function reviewFacts(world: World) {
         .where('id', '=', submission.id)
         .executeTakeFirstOrThrow(),
 
+    /** The review's own: the numbers of the same submission are waited for by another workflow. */
     wait: (submission: Submission) =>
-      db.selectFrom('soundcloud_waits').selectAll().where('entity_id', '=', submission.id).executeTakeFirst(),
+      db
+        .selectFrom('soundcloud_waits')
+        .selectAll()
+        .where('workflow_id', '=', submission.workflowId)
+        .executeTakeFirst(),
 
     /** Types in the order they were written. */
     async events(submission: Submission): Promise<string[]> {
