@@ -8,6 +8,7 @@ import { createDatabase, type Db, withOrg } from '../db/client.js';
 import { createTakeRequestLeave } from '../db/rate-buckets.js';
 import { createOrg } from '../db/setup.js';
 import { NOT_BEGUN, type PlannerProgress } from '../domain/account-sweep.js';
+import { DAY_MS } from '../domain/calendar.js';
 import { createInfluencePlannerClient } from '../providers/influence-planner/http-client.js';
 import { bucketFor, PROVIDER_LIMITS, type TakeRequestLeave } from '../providers/rate-limit.js';
 import { SANDBOX_KEYS } from '../sandbox/systems.js';
@@ -26,12 +27,17 @@ let owner: Db;
 let worker: Db;
 let sandbox: TestSandbox;
 let orgIds: [string, string];
+/** How far the vendor's clock is ahead, ms. */
+let ahead = 0;
 
 beforeAll(async () => {
   database = await createTestDatabase();
   owner = createDatabase(database.adminUrl, { max: 2 });
   worker = createDatabase(database.workerUrl, { max: 4 });
-  sandbox = await createTestSandbox({ plannerLimit: { requests: 30, windowMs: 60_000 } });
+  sandbox = await createTestSandbox({
+    plannerLimit: { requests: 30, windowMs: 60_000 },
+    now: () => Date.now() + ahead,
+  });
   const handles = Array.from({ length: PAGES * 25 }, (_, index) => `member-${index + 1}`);
   for (let at = 0; at < handles.length; at += 200)
     await sandbox.admin.addMembers(handles.slice(at, at + 200).map((handle) => ({ handle })));
@@ -84,6 +90,16 @@ function step(
 }
 
 const asked = async () => (await sandbox.admin.requests('planner', '/partner/v1/*')).length;
+
+const statusOf = async (handle: string) =>
+  (
+    await owner
+      .selectFrom('soundcloud_member_accounts')
+      .select('status')
+      .where('org_id', '=', orgIds[0])
+      .where('handle', '=', handle)
+      .executeTakeFirst()
+  )?.status;
 
 const linkedAccounts = async (orgId: string) =>
   (
@@ -148,5 +164,23 @@ describe('the list of members', () => {
     await sandbox.restart();
     const whole = await step(orgIds[0], NOT_BEGUN.planner);
     expect(whole.progress.reading).toMatchObject({ mode: 'all' });
+  });
+
+  it('that is days old does not undo what a newer one said, also where it is read as a whole', async () => {
+    ahead = 2 * DAY_MS;
+    await sandbox.admin.setStatus('member-1', 'INVALID');
+    await sandbox.restart();
+    await step(orgIds[0], NOT_BEGUN.planner);
+    expect(await statusOf('member-1')).toBe('reconnect');
+
+    await addAccount(orgIds[0], 'member-600');
+    await withOrg(worker, orgIds[0], (trx) => openConnections(trx, orgIds[0]));
+    await sandbox.restart();
+    await sandbox.admin.addFault('planner', { kind: 'stale', days: 1 });
+    const old = await step(orgIds[0], NOT_BEGUN.planner);
+    expect(old.progress.reading).toMatchObject({ mode: 'all' });
+    await sandbox.restart();
+    expect((await step(orgIds[0], old.progress)).progress.done).toBe(true);
+    expect(await statusOf('member-1')).toBe('reconnect');
   });
 });

@@ -101,6 +101,14 @@ describe('POST /v1/account-health/run', () => {
     expect((await world.call('POST', '/v1/account-health/run', { as: world.member })).status).toBe(403);
   });
 
+  it('is refused while an admin has switched it off', async () => {
+    const path = '/v1/automations/account-health';
+    expect((await world.call('PATCH', path, { body: { status: 'disabled' } })).status).toBe(200);
+    const answer = await world.call('POST', '/v1/account-health/run');
+    expect([answer.status, answer.body.code]).toEqual([409, 'automation_disabled']);
+    expect((await world.call('PATCH', path, { body: { status: 'enabled' } })).status).toBe(200);
+  });
+
   it('shows what the newest sweep came to', async () => {
     expect((await world.call('GET', '/v1/account-health/latest')).body.sweep).toBeNull();
     await sql`insert into public.soundcloud_account_sweeps (org_id, date, started_at, finished_at, outcome, counts, notes)

@@ -232,6 +232,7 @@ const runRoute = defineLongRoute({
       headers: { Location: 'What the newest sweep came to.' },
     },
   },
+  problems: ['automation_disabled'],
   handle: async (context) => {
     const { deps, inScope, idempotencyKey } = context;
     return inScope(async (scope) => {

@@ -40,7 +40,12 @@ describe('members', () => {
       reach_factor: null,
     });
     const path = made.headers.get('location') ?? '';
-    expect((await world.call('GET', path)).body).toEqual(made.body);
+    // Read alone, a member has its tier's border as well.
+    const read = await world.call('GET', path);
+    expect(read.body).toEqual({
+      ...made.body,
+      tier_border: { min_followers: 0, next_tier: 'T2', next_tier_at: 1_000 },
+    });
     const changed = await world.call('PATCH', path, {
       body: { reach_factor: 0.075, genre_notes: 'deep\nand slow' },
     });

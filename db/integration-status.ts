@@ -5,7 +5,7 @@ import type { SizeTier } from '../domain/tiers.js';
 import type { Queryable } from './client.js';
 import { behind, type Keyset, type KeysetOrder, keysetOrderBy, sortKey } from './keyset.js';
 
-const since = { column: 's.unhealthy_since', id: 's.id', type: 'timestamptz' } as const;
+const since = { column: 's.unhealthy_since', id: 's.id', type: 'timestamptz', nullable: true } as const;
 
 export const CONNECTION_ORDERS = {
   handle: { column: 's.account_handle', id: 's.id', type: 'text', direction: 'asc' },

@@ -74,6 +74,7 @@ export async function collectFacts(sources: Sources, story: StoryRecord, seen: S
     ),
   );
   const ids = new Set(submissions.map(({ id }) => submissionReviewId(orgId, id)));
+  const reviewPrefix = submissionReviewId(orgId, '');
   const settings = await withOrg(db, orgId, (trx) => loadSettings(trx, orgId));
   return {
     now: toBusiness(clock, Date.now()),
@@ -86,7 +87,9 @@ export async function collectFacts(sources: Sources, story: StoryRecord, seen: S
     ),
     reviews,
     accepted: story.accepted.size,
-    strayWorkflows: [...new Set(runs.map((run) => run.workflowId))].filter((id) => !ids.has(id)),
+    strayWorkflows: [...new Set(runs.map((run) => run.workflowId))].filter(
+      (id) => id.startsWith(reviewPrefix) && !ids.has(id),
+    ),
     refusals: story.refusals,
     strayMails,
     outage: story.outage,

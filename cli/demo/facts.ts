@@ -114,7 +114,7 @@ export interface DemoFacts {
   reviews: ReviewFacts[];
   /** Requests that were answered with 201. */
   accepted: number;
-  /** Workflow ids of the org in Temporal that belong to no submission. */
+  /** Ids of reviews in Temporal that belong to no submission of the org. */
   strayWorkflows: string[];
   refusals: Refusal[];
   /** Mails in the mailbox that no row of ours accounts for. */

@@ -33,13 +33,19 @@ export async function comeToRest({ sources, signal, timeline }: Stage): Promise<
   );
   const { db, orgId } = sources;
   await until(
-    'all mails are sent, all rejected reviews closed, all approved tracks have targets',
+    'all events are relayed, all mails sent, all rejected reviews closed, all approved tracks have targets',
     async () => {
       const mails = await db
         .selectFrom('soundcloud_email_logs')
         .select('id')
         .where('org_id', '=', orgId)
         .where('status', '=', 'pending')
+        .execute();
+      const events = await db
+        .selectFrom('soundcloud_events')
+        .select('id')
+        .where('org_id', '=', orgId)
+        .where('relayed_at', 'is', null)
         .execute();
       const rows = await db
         .selectFrom('soundcloud_submissions as submission')
@@ -60,7 +66,7 @@ export async function comeToRest({ sources, signal, timeline }: Stage): Promise<
       const resting = rows.every((row) =>
         row.status === 'approved' ? Boolean(row.built) : row.status === 'rejected' && row.closed_at !== null,
       );
-      return mails.length === 0 && resting;
+      return events.length === 0 && mails.length === 0 && resting;
     },
     {
       signal,

@@ -17,7 +17,9 @@ export interface TestQueue extends QueueOrg {
 
 /** A zone in which it is between 10:00 and 11:00 at an instant: tests work at any time of day. */
 export function zoneAtTen(now: number): string {
-  const behind = new Date(now).getUTCHours() - 10;
+  const hours = new Date(now).getUTCHours() - 10;
+  // No zone is more than twelve hours behind; there, the next day has begun.
+  const behind = hours > 12 ? hours - 24 : hours;
   // The signs of these names are the other way round.
   return behind === 0 ? 'Etc/GMT' : `Etc/GMT${behind > 0 ? '+' : '-'}${Math.abs(behind)}`;
 }
