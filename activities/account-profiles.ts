@@ -13,6 +13,7 @@ import { emitEvent } from '../db/events.js';
 import { loadSettings } from '../db/settings.js';
 import { failuresAfter, isPlausibleCount } from '../domain/account-health.js';
 import type { ProfileProgress } from '../domain/account-sweep.js';
+import { dateOf } from '../domain/calendar.js';
 import type { OrgSettings } from '../domain/settings.js';
 import { stepTier } from '../domain/tiers.js';
 import { ProviderError } from '../providers/errors.js';
@@ -131,8 +132,10 @@ async function readProfiles(
     if (profile.kind === 'silent' && mute) throw profile.error;
   }
   if (again) return profiles;
-  if (rows.length > 1 && count('found', 'gone') === 0) throw noneReadable(profiles);
-  if (rows.length >= SUSPICIOUS_PAGE && count('found') === 0) throw noneFound(rows.length);
+  // Accounts that were in trouble before say nothing of the provider.
+  const healthy = rows.filter((row) => row.error_count === 0).length;
+  if (healthy > 1 && count('found', 'gone') === 0) throw noneReadable(profiles);
+  if (healthy >= SUSPICIOUS_PAGE && count('found') === 0) throw noneFound(rows.length);
   return profiles;
 }
 
@@ -219,29 +222,30 @@ async function writePage(
 ): Promise<void> {
   const { orgId, date } = moment;
   const heard = [...profiles].filter(([, profile]) => profile.kind !== 'unanswered').map(([id]) => id);
-  // Another sweep may have been here meanwhile: what counts is what is locked now.
-  const rows = (await lockConnections(trx, orgId, heard)).filter((row) => isDue(row, date));
   const settings = await loadSettings(trx, orgId);
+  // What counts is the day of the look: sweeps of three dates that a worker makes up for at once are one look.
+  const day = dateOf(moment.at, settings.timezone);
+  // Another sweep may have been here meanwhile: what counts is what is locked now.
+  const rows = (await lockConnections(trx, orgId, heard)).filter((row) => isDue(row, day));
   const counts = { checked: rows.length, gone: 0, unreadable: 0, implausible: 0 };
   const synced: { row: ConnectionRow; user: SoundCloudUser }[] = [];
-  await settleConnections(
-    trx,
-    moment,
-    rows.map((row) => {
-      const profile = profiles.get(row.account_id) ?? { kind: 'gone' };
-      if (profile.kind === 'found') synced.push({ row, user: profile.user });
-      else counts[profile.kind === 'gone' ? 'gone' : 'unreadable'] += 1;
-      const found = profile.kind === 'found';
-      const before = { failures: row.error_count, checkedOn: row.checked_on };
-      return {
-        row,
-        failures: failuresAfter(before, found, date),
-        checkedOn: date,
-        data: found ? { soundcloud: { urn: profile.user.urn, resolved_from: row.handle } } : {},
-        error: found ? null : reasonOf(profile),
-      };
-    }),
-  );
+  const looks = rows.map((row) => {
+    const profile = profiles.get(row.account_id) ?? { kind: 'gone' };
+    if (profile.kind === 'found') synced.push({ row, user: profile.user });
+    else counts[profile.kind === 'gone' ? 'gone' : 'unreadable'] += 1;
+    const found = profile.kind === 'found';
+    const before = { failures: row.error_count, checkedOn: row.checked_on };
+    return {
+      row,
+      failures: failuresAfter(before, found, day),
+      checkedOn: day,
+      data: found ? { soundcloud: { urn: profile.user.urn, resolved_from: row.handle } } : {},
+      error: found ? null : reasonOf(profile),
+    };
+  });
+  // Wallets before members, as everywhere.
+  await syncFollowers(trx, moment, settings, synced);
+  await settleConnections(trx, moment, looks);
   const moved = synced.filter(({ row, user }) => row.data.soundcloud && row.data.soundcloud.urn !== user.urn);
   await forgetPlanner(
     trx,
@@ -251,7 +255,6 @@ async function writePage(
   counts.implausible = synced.filter(
     ({ row, user }) => !isPlausibleCount(row.follower_count, user.followers),
   ).length;
-  await syncFollowers(trx, moment, settings, synced);
   await tally(trx, orgId, date, counts);
 }
 

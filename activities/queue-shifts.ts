@@ -32,7 +32,7 @@ export async function shiftSubmissions(trx: Trx, shift: Shift): Promise<number> 
     with chosen as (
       select id from public.soundcloud_submissions
       where org_id = ${orgId} and id = any (${[...submissionIds]}::uuid[])
-        and status = 'approved' and closed_at is null and support_date <= ${date}::date
+        and status = 'approved' and closed_at is null and support_ended_at is null and support_date <= ${date}::date
       order by id for update
     )
     update public.soundcloud_submissions s
@@ -69,7 +69,13 @@ export async function takeShiftsBack(
     set support_date = ${date}::date, shift_count = greatest(s.shift_count - 1, 0),
       auto_shifted = s.shift_count > 1, shift_reason = case when s.shift_count > 1 then s.shift_reason end
     where s.org_id = ${orgId} and s.id = any (${[...submissionIds]}::uuid[])
-      and s.status = 'approved' and s.closed_at is null and s.support_date > ${date}::date
+      and s.status = 'approved' and s.closed_at is null and s.support_ended_at is null
+      and s.support_date > ${date}::date
+      -- What another queue serves meanwhile stays there.
+      and not exists (
+        select from public.soundcloud_queue_assignments a
+        join public.soundcloud_queues q on q.org_id = a.org_id and q.id = a.queue_id
+        where a.org_id = s.org_id and a.submission_id = s.id and q.date > ${date}::date)
     returning s.id, s.shift_count`.execute(trx);
   const reason = `The queue of ${date} is made after all.`;
   await emitEvents(

@@ -5,9 +5,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createDatabase, type Db, withOrg } from '../db/client.js';
 import { postCredits } from '../db/credits.js';
 import { ledgerViolations } from '../db/ledger-invariants.js';
+import { insertSubmissionProposal } from '../db/proposals.js';
 import { HOUR_MS } from '../domain/calendar.js';
 import { nextQueueAlarm } from '../domain/daily-queue.js';
 import type { QueueCommand } from '../domain/daily-queue-commands.js';
+import type { Proposal } from '../domain/targeting-types.js';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.js';
 import { addApproved, addMembers, createQueueOrg, queueFacts } from '../test/support/queue-world.js';
 import { createQueueActivities } from './queue.js';
@@ -296,6 +298,38 @@ describe('publishing', () => {
     expect(after.map((row) => row.position)).toEqual([1, 2, 3]);
     expect(await facts.heldCredits()).toBe(3);
     expect(await facts.events()).toMatchObject({ 'assignment.published': 3 });
+  });
+
+  it('keeps what was drafted when the proposal is built anew meanwhile', async () => {
+    await withOrg(worker, orgId, (trx) =>
+      insertSubmissionProposal(trx, {
+        orgId,
+        submissionId: submission,
+        proposal: {
+          proposed_targets: [],
+          conflicts: [],
+          total_capacity: 0,
+          estimated_credits: 0,
+          criteria: {} as Proposal['criteria'],
+        },
+        reach: { expected_reach_min: 0, expected_reach_max: 0, expected_reach_planned: 0 },
+        supportDate: NEXT_DATE,
+        createdAt: TEN,
+        expiresAt: TEN + 24 * HOUR_MS,
+      }),
+    );
+    await publish();
+    expect(await facts.assignments(DATE)).not.toEqual([]);
+  });
+
+  it('asks nobody for a submission whose support is concluded, though its row is not closed yet', async () => {
+    await sql`update public.soundcloud_submissions set support_ended_at = ${new Date(TEN)}
+      where id = ${submission}`.execute(owner);
+    await publish();
+    expect(await facts.assignments(DATE)).toEqual([]);
+    const { rows } = await sql<{ n: number }>`select shift_count as n from public.soundcloud_submissions
+      where id = ${submission}`.execute(owner);
+    expect(rows).toEqual([{ n: 0 }]);
   });
 
   it('does not bring back whom ops took out', async () => {

@@ -336,6 +336,30 @@ describe('a demotion', () => {
     expect(await walletOf(artist)).toMatchObject({ balance: 3, cap: 60 });
   });
 
+  it('is not needed for a changed policy to reach the wallet: the next look at the account brings it', async () => {
+    const member = await org.member('T2', 5);
+    const policyTo = (grant: number, cap: number) =>
+      sql`update public.soundcloud_settings
+      set tier_policy = jsonb_set(tier_policy, '{T2}', ${jsonb({ monthly_grant: grant, cap })})
+      where org_id = ${org.orgId}`.execute(owner);
+    const wallet = () =>
+      owner
+        .selectFrom('soundcloud_repost_credit_wallet')
+        .select(['balance', 'monthly_grant', 'cap'])
+        .where('member_id', '=', member)
+        .executeTakeFirstOrThrow();
+    try {
+      await policyTo(2, 9);
+      await tierTo(member, 'T2', 5_000);
+      expect(await wallet()).toEqual({ balance: 5, monthly_grant: 2, cap: 9 });
+      await policyTo(1, 3);
+      await tierTo(member, 'T2', 5_000);
+      expect(await wallet()).toEqual({ balance: 5, monthly_grant: 1, cap: 5 });
+    } finally {
+      await policyTo(1, 6);
+    }
+  });
+
   it('does not deadlock with credits posted to the same members', async () => {
     const members = await Promise.all(Array.from({ length: 6 }, () => org.member('T3', 10)));
     await Promise.all(

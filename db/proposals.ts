@@ -48,7 +48,8 @@ export async function insertSubmissionProposal(
     .set({
       ...input.reach,
       suggested_supporters: proposal.proposed_targets.map((target) => target.member_id),
-      support_date: input.supportDate,
+      // Only the first proposal sets it: later moves are the queue's, and a draft may hold the submission by now.
+      support_date: sql<string>`coalesce(support_date, ${input.supportDate}::date)`,
     })
     .where('org_id', '=', input.orgId)
     .where('id', '=', input.submissionId)

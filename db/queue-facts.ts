@@ -94,7 +94,7 @@ async function loadDemand(trx: Trx, question: QueueQuestion): Promise<DemandRow[
       select s.id, s.member_id, s.track_url, s.family, s.subgenres, s.support_date, s.submitted_at, s.shift_count
       from public.soundcloud_submissions s
       where s.org_id = ${orgId} and s.status = 'approved' and s.closed_at is null and s.imported_at is null
-        and s.withdrawn_at is null and s.support_date <= ${date}::date
+        and s.withdrawn_at is null and s.support_ended_at is null and s.support_date <= ${date}::date
         and (${only}::uuid[] is null or s.id = any (${only}::uuid[]))
     ), asked as (
       select a.submission_id, array_agg(distinct a.supporter_id order by a.supporter_id) as supporters

@@ -930,6 +930,7 @@ export interface SoundcloudSubmissions {
   submitted_at: Generated<Timestamp>;
   suggested_supporters: Generated<string[]>;
   support_date: string | null;
+  support_ended_at: Timestamp | null;
   support_url: string | null;
   track_name: string | null;
   track_url: string;

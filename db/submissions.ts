@@ -30,11 +30,12 @@ export async function patchSubmission(
   id: string,
   patch: SubmissionPatch,
 ): Promise<void> {
-  const { decided_at, withdrawn_at, decided_by, owner_id, ...plain } = patch;
+  const { decided_at, withdrawn_at, support_ended_at, decided_by, owner_id, ...plain } = patch;
   const columns: Updateable<SoundcloudSubmissions> = {
     ...plain,
     ...(decided_at !== undefined && { decided_at: decided_at === null ? null : new Date(decided_at) }),
     ...(withdrawn_at !== undefined && { withdrawn_at: new Date(withdrawn_at) }),
+    ...(support_ended_at !== undefined && { support_ended_at: new Date(support_ended_at) }),
     ...(decided_by !== undefined && { decided_by: await orgUser(trx, orgId, decided_by) }),
     ...(owner_id !== undefined && { owner_id: await orgUser(trx, orgId, owner_id) }),
     ...(patch.status === 'qa_flag' && { qa_flag: true }),

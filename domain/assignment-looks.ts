@@ -80,7 +80,7 @@ export function applyLook(state: AssignmentState, result: LookResult, now: numbe
 
 function judge(state: AssignmentState, result: LookResult, now: number): Transition {
   if (state.stage === 'closed') return transition(state, null);
-  if (result.outcome === 'away') return unanswered(state, now);
+  if (result.outcome === 'away') return unanswered(state, result.key, now);
   const back = answered(state, result.degraded, now);
   if (result.key !== state.look?.key) {
     if (result.verdict === 'seen' && state.stage !== 'watch') return seen(back, now);
@@ -99,11 +99,12 @@ function judge(state: AssignmentState, result: LookResult, now: number): Transit
 }
 
 /** The third look in a row without an answer stops the clock; looks go on until one is answered. */
-function unanswered(state: AssignmentState, now: number): Transition {
+function unanswered(state: AssignmentState, key: string, now: number): Transition {
   const failures = state.failures + 1;
   const down = failures >= FAILURES_TO_PAUSE;
   const minutes = down ? RETRY_MINUTES.down : RETRY_MINUTES.first;
-  const look = state.look && { ...state.look, at: now + minutes * MINUTE_MS };
+  // A look that was planned meanwhile, such as the first of the watch, keeps its time.
+  const look = state.look?.key === key ? { ...state.look, at: now + minutes * MINUTE_MS } : state.look;
   const next = { ...state, failures, look, reminderOwed: false };
   const reminder = remind(state);
   if (!down || state.provider !== null) return transition(next, reminder.mail && 'reminder', reminder);

@@ -81,6 +81,15 @@ const apply = (state: AssignmentState, given: AssignmentCommand, now: number) =>
 };
 
 describe('without a word from anybody', () => {
+  it('an answer that fails to come moves no look that was planned since', () => {
+    const { state } = live(begin(), ['seen']);
+    const watched = state.look;
+    expect(watched?.key).toBeTruthy();
+    const { next } = applyLook(state, { key: 'another look', outcome: 'away' }, state.slotAt + 19 * HOUR_MS);
+    expect(next.look).toEqual(watched);
+    expect(next.failures).toBe(state.failures + 1);
+  });
+
   it('a repost that is seen at three quarters is completed without a reminder, watched and captured', () => {
     const { state, taken, steps } = live(begin(), ['seen', 'seen', 'seen', 'seen']);
     expect(steps).toEqual(['reminder_due', 'completed_evidence', 'captured']);

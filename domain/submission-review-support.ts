@@ -72,7 +72,7 @@ export function concludeSupport(
   if (facts.completed > 0) {
     return {
       ...common,
-      row: { support_url: facts.supportUrl, credits_consumed: facts.credits },
+      row: { support_url: facts.supportUrl, credits_consumed: facts.credits, support_ended_at: now },
       event: {
         type: 'submission.supported',
         data: {
@@ -96,7 +96,7 @@ export function concludeSupport(
   }
   return {
     ...common,
-    row: {},
+    row: { support_ended_at: now },
     event: { type: 'submission.unsupported', data: { reason, ...ended } },
     mail: 'submission_unsupported',
     notice: {

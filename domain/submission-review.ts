@@ -77,6 +77,8 @@ export interface SubmissionPatch {
   decided_by?: string | null;
   reject_reason?: string;
   withdrawn_at?: number;
+  /** From then on no queue is asked for it. */
+  support_ended_at?: number;
   need_live_link?: boolean;
   live_link_url?: string;
   /** Null: the track is to be read again. */

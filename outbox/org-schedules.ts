@@ -10,6 +10,9 @@ import { ensureOrgSchedules, type ScheduledOrg } from './schedules.js';
 /** Events after which an org's schedules are brought up to date. */
 export const SCHEDULING_EVENTS: readonly string[] = ['org.created', 'settings.changed'];
 
+/** Real ms. */
+const DEADLINE_MS = 10_000;
+
 export interface OrgScheduler {
   /** Brings the schedules of one org up to date. @throws ServiceError when Temporal is away. */
   ensure(orgId: string): Promise<void>;
@@ -35,7 +38,10 @@ export function createOrgScheduler(client: Client, taskQueue: string, db: Db): O
       const clock = await readClock(db);
       const settings = await withOrg(db, orgId, (trx) => loadSettings(trx, orgId));
       const { timezone, queue_hours: queueHours } = settings;
-      await ensureOrgSchedules(client, taskQueue, clock, { orgId, timezone, queueHours });
+      // The relay waits for this with its transaction open: a server that hangs must not hold it.
+      await client.withDeadline(Date.now() + DEADLINE_MS, () =>
+        ensureOrgSchedules(client, taskQueue, clock, { orgId, timezone, queueHours }),
+      );
     },
     async ensureAll() {
       const clock = await readClock(db);

@@ -276,7 +276,8 @@ describe('spark doctor', () => {
     await scheduleOf(other).delete();
     const findings = await eventually('the list knows both', async () => {
       const found = await look(false);
-      return found.length >= 2 && found;
+      const named = (id: string) => found.some(({ problem }) => problem.includes(id));
+      return named(idOf(orgId)) && named(idOf(other)) && found;
     });
     expect(findings).toEqual(
       expect.arrayContaining([

@@ -1,6 +1,6 @@
 /** What is printed when the story is told: promises, mails, workflows, submissions, and where to look. */
 import type { StackAddresses } from '../../sandbox/programs.js';
-import type { DemoFacts } from './facts.js';
+import type { DemoFacts, MemberFact } from './facts.js';
 import type { PromiseResult } from './promise-result.js';
 import { tally } from './promise-result.js';
 
@@ -16,8 +16,8 @@ export function closingReport(facts: DemoFacts, promises: readonly PromiseResult
     ...columns(
       'Mails in the mailbox',
       tally(
-        reviews.flatMap((review) =>
-          review.mails.flatMap((mail) => Array<string>(mail.arrived).fill(mail.template)),
+        [...reviews.flatMap((review) => review.mails), ...facts.memberMails].flatMap((mail) =>
+          Array<string>(mail.arrived).fill(mail.template),
         ),
       ),
     ),
@@ -41,11 +41,40 @@ export function closingReport(facts: DemoFacts, promises: readonly PromiseResult
         ),
       ),
     ),
+    ...creditLines(facts),
     kept === promises.length
       ? `All ${kept} promises were kept.`
       : `${promises.length - kept} of ${promises.length} promises were BROKEN.`,
     '',
   ].join('\n');
+}
+
+/** What the members of each tier had before the month began, were granted, and have now. */
+function creditLines({ members, month }: DemoFacts): string[] {
+  const tiers = [...new Set(members.map((member) => member.tier))].sort();
+  const sum = (of: readonly MemberFact[], credits: (member: MemberFact) => number) =>
+    String(of.reduce((total, member) => total + credits(member), 0)).padStart(8);
+  const line = (title: string, of: readonly MemberFact[]) =>
+    [
+      `  ${title.padEnd(16)}`,
+      String(of.length).padStart(8),
+      sum(of, (member) => member.firstGrant ?? 0),
+      sum(of, (member) => member.newGrants.reduce((total, grant) => total + grant.credits, 0)),
+      sum(of, (member) => member.newGrants.reduce((total, grant) => total + grant.forfeited, 0)),
+      sum(of, (member) => member.balance ?? 0),
+    ].join(' ');
+  return [
+    `Credits (tier at the end; granted for ${month})`,
+    `  ${'tier'.padEnd(16)}  members   before  granted  forfeit    after`,
+    ...tiers.map((tier) =>
+      line(
+        tier,
+        members.filter((member) => member.tier === tier),
+      ),
+    ),
+    line('all', members),
+    '',
+  ];
 }
 
 function promiseLines({ title, expected, seen, held, problems }: PromiseResult): string[] {

@@ -7,6 +7,7 @@ import { type BusinessClock, compression, toBusiness } from '../../domain/calend
 import type { SandboxAdmin } from '../../sandbox/admin-client.js';
 import { submissionReviewId } from '../../workflows/submission-review/contract.js';
 import { arrivals } from './arrivals.js';
+import { monthFacts } from './collect-month.js';
 import { type ListedRun, listRuns, workflowFact } from './collect-workflows.js';
 import type { DemoFacts, ReviewFacts, SeenWait } from './facts.js';
 import type { PlannedReview } from './plan.js';
@@ -29,6 +30,10 @@ export interface StoryRecord {
   refusals: DemoFacts['refusals'];
   killedWorker: string | null;
   outage: DemoFacts['outage'];
+  /** Business time at which followers and connections changed outside. */
+  worldChangedAt: number | null;
+  /** The month that begins in the story, `YYYY-MM`. */
+  month: string;
 }
 
 /** What was there to see only for a while. */
@@ -36,6 +41,8 @@ export interface Seen {
   waits: ReadonlyMap<string, SeenWait[]>;
   flags: ReadonlyMap<string, string[]>;
   workerPid: number | null;
+  /** What the doctor found at the end. */
+  doctor: string[];
 }
 
 /** Real time an alarm may be late on a busy machine. */
@@ -81,7 +88,8 @@ export async function collectFacts(sources: Sources, story: StoryRecord, seen: S
     toleranceMs: TOLERANCE_REAL_MS * compression(clock),
     people: story.people,
     ...(await opsUsers(sources)),
-    members: await memberFacts(sources),
+    ...(await monthFacts(sources, story.month, story.worldChangedAt ?? 0, arrivedByLog)),
+    doctor: seen.doctor,
     grants: Object.fromEntries(
       Object.entries(settings.tier_policy).map(([tier, { monthly_grant }]) => [tier, monthly_grant]),
     ),
@@ -149,7 +157,7 @@ async function reviewFacts(
     .execute();
   const proposals = await db
     .selectFrom('soundcloud_target_proposals')
-    .select(['created_at', 'expires_at', 'proposed_targets'])
+    .select(['created_at', 'expires_at', 'proposed_targets', 'conflicts'])
     .where('org_id', '=', orgId)
     .where('parent_id', '=', id)
     .orderBy('created_at')
@@ -201,10 +209,11 @@ async function reviewFacts(
       code,
       action: text(payload, 'action'),
     })),
-    proposals: proposals.map(({ created_at, expires_at, proposed_targets: targets }) => ({
+    proposals: proposals.map(({ created_at, expires_at, proposed_targets: targets, conflicts }) => ({
       createdAt: created_at.getTime(),
       expiresAt: expires_at.getTime(),
       targets: Array.isArray(targets) ? targets.length : 0,
+      conflicts: Array.isArray(conflicts) ? conflicts.length : 0,
     })),
     wait: wait === undefined ? null : seenWait(wait),
     seenWaits,
@@ -243,35 +252,6 @@ async function opsUsers({ db, orgId }: Sources): Promise<Pick<DemoFacts, 'admins
     ...new Set(rows.filter((row) => roles.includes(row.role)).map((row) => row.user_id)),
   ];
   return { admins: having('admin'), ops: having('admin', 'moderator') };
-}
-
-async function memberFacts({ db, orgId }: Sources): Promise<DemoFacts['members']> {
-  const rows = await db
-    .selectFrom('soundcloud_members as member')
-    .leftJoin('soundcloud_repost_credit_wallet as wallet', (join) =>
-      join.onRef('wallet.org_id', '=', 'member.org_id').onRef('wallet.member_id', '=', 'member.id'),
-    )
-    .select((select) => [
-      'member.id',
-      'member.size_tier',
-      'member.submissions_this_month',
-      'wallet.balance',
-      select
-        .selectFrom('soundcloud_member_genres as genre')
-        .select((count) => count.fn.countAll<number>().as('count'))
-        .whereRef('genre.org_id', '=', 'member.org_id')
-        .whereRef('genre.member_id', '=', 'member.id')
-        .as('genres'),
-    ])
-    .where('member.org_id', '=', orgId)
-    .execute();
-  return rows.map((row) => ({
-    id: row.id,
-    tier: row.size_tier,
-    balance: row.balance,
-    submissionsThisMonth: row.submissions_this_month,
-    genres: row.genres ?? 0,
-  }));
 }
 
 async function outbox({ db, orgId }: Sources): Promise<DemoFacts['outbox']> {

@@ -12,6 +12,7 @@ import { untilInterrupted } from '../interrupt.js';
 import { answer, say, stackPrinter } from '../output.js';
 import { addressLines, closingReport, keptReport } from './closing.js';
 import { collectFacts } from './collect.js';
+import { doctorFindings } from './collect-month.js';
 import { keepDemoFolder, makeDemoFolder, removeDemoFolder, sweepDemoFolders } from './folder.js';
 import { buildNetwork, type DemoOps, makeOrg, type Network } from './network.js';
 import { InVainError } from './patience.js';
@@ -30,6 +31,7 @@ interface DemoOptions {
 
 const USUAL_DAY_SECONDS = 72;
 const LONGEST_DAY_SECONDS = 600;
+const WEDNESDAY = 3;
 const INTERRUPTED = 130;
 /** The stack needs some business hours to start; the story then opens in the morning. */
 const EARLY_HOUR = 3;
@@ -39,7 +41,7 @@ const AGAIN = { handle: 'distant-harbor', url: 'https://soundcloud.com/distant-h
 export function registerDemo(program: Command): void {
   program
     .command('demo')
-    .description('show submission reviews at work: three business days in about five minutes')
+    .description('show submission reviews and the end of a month: three business days in about five minutes')
     .option('--keep', 'leave everything running at the end, and print addresses and tokens')
     .option(
       '--day-seconds <n>',
@@ -176,6 +178,7 @@ async function perform({ stack, ops, timeline, signal }: Performance): Promise<N
       waits: witness.waits,
       flags: witness.flags,
       workerPid,
+      doctor: await doctorFindings(addresses),
     });
     const promises = judgePromises(facts);
     answer(closingReport(facts, promises));
@@ -192,11 +195,12 @@ function introduction(daySeconds: number): string {
   return `The demo runs on a stack of its own: databases, Temporal, stand-ins of SoundCloud, Influence Planner, the mail provider and Slack.\nIts business day lasts ${daySeconds} s, so that an hour passes in ${hour} s; everything else is as in production.\nThe first start may take minutes, where the Temporal server has to be built.\n`;
 }
 
-/** Early on the first Monday of the month: no month ends in the story, and it begins when people come to work. */
+/** Early on a Monday before a first of the month that is a Wednesday: the month ends in the middle of the story. */
 function storyStart(today: Date): number {
-  const first = new Date(Date.UTC(today.getUTCFullYear(), today.getUTCMonth(), 1));
-  const daysToMonday = (8 - first.getUTCDay()) % 7;
-  return first.getTime() + daysToMonday * DAY_MS + EARLY_HOUR * HOUR_MS;
+  for (let month = today.getUTCMonth(); ; month += 1) {
+    const first = new Date(Date.UTC(today.getUTCFullYear(), month, 1));
+    if (first.getUTCDay() === WEDNESDAY) return first.getTime() - 2 * DAY_MS + EARLY_HOUR * HOUR_MS;
+  }
 }
 
 /** The member is one who may submit again: the track was withdrawn. */

@@ -75,7 +75,8 @@ export interface ReviewFacts {
   slack: string[];
   /** Steps taken and refused (`soundcloud_commands`). */
   commands: { name: string; status: string; code: string | null; action: string | null }[];
-  proposals: { createdAt: number; expiresAt: number; targets: number }[];
+  /** With how many targets, and how many reasons why others are none. */
+  proposals: { createdAt: number; expiresAt: number; targets: number; conflicts: number }[];
   /** The wait it has now. */
   wait: SeenWait | null;
   /** Every wait that was seen in the course of the story, oldest first. */
@@ -85,7 +86,13 @@ export interface ReviewFacts {
 
 export interface MemberFact {
   id: string;
+  handle: string;
   tier: string;
+  /** The tier it had when the new month was granted. */
+  tierAtGrant: string;
+  /** Credits of the grant at joining, and of those of the month that began in the story. */
+  firstGrant: number | null;
+  newGrants: { credits: number; forfeited: number }[];
   /** Balance of the wallet; null without one. */
   balance: number | null;
   submissionsThisMonth: number;
@@ -111,6 +118,16 @@ export interface DemoFacts {
   members: MemberFact[];
   /** Credits each tier is granted, by the org's settings. */
   grants: Record<string, number>;
+  /** The month that began in the story, `YYYY-MM`. */
+  month: string;
+  /** Changes of tiers and connections in order, with how many daily sweeps after the change outside. */
+  moves: { handle: string; type: string; sweeps: number }[];
+  /** Mails to members that no submission is about. */
+  memberMails: { handle: string; template: string; arrived: number }[];
+  /** Handles of accounts that are not linked in the end. */
+  unhealthyAccounts: string[];
+  /** What `spark doctor` finds. */
+  doctor: string[];
   reviews: ReviewFacts[];
   /** Requests that were answered with 201. */
   accepted: number;

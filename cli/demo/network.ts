@@ -52,6 +52,10 @@ export interface Network {
   /** The API with the token of the member of that handle. */
   member(handle: string): ApiClient;
   nameOf(handle: string): string;
+  /** Id of the member of that handle. */
+  idOf(handle: string): string;
+  /** How many members there are. */
+  size: number;
 }
 
 export interface NetworkOptions {
@@ -74,9 +78,12 @@ export async function buildNetwork({ addresses, ops, signIn, signal }: NetworkOp
   const artists = demoArtists();
   const genres = await genreIds(admin);
   const queue = [...artists];
+  const ids = new Map<string, string>();
   await Promise.all(
     Array.from({ length: LANES }, async () => {
-      for (let artist = queue.shift(); artist; artist = queue.shift()) await addMember(admin, artist, genres);
+      for (let artist = queue.shift(); artist; artist = queue.shift()) {
+        ids.set(artist.handle, await addMember(admin, artist, genres));
+      }
     }),
   );
   const db = createDatabase(addresses.databaseUrls.owner, { max: 1 });
@@ -99,6 +106,12 @@ export async function buildNetwork({ addresses, ops, signIn, signal }: NetworkOp
       if (!found) throw new Error(`${handle} is not signed in.`);
       return found;
     },
+    size: artists.length,
+    idOf(handle) {
+      const id = ids.get(handle);
+      if (id === undefined) throw new Error(`${handle} is no member.`);
+      return id;
+    },
     nameOf: (handle) => artists.find((artist) => artist.handle === handle)?.name ?? handle,
   };
 }
@@ -113,7 +126,7 @@ async function addMember(
   admin: ApiClient,
   artist: DemoArtist,
   genres: (artist: DemoArtist) => { genre_family_id: string; subgenre_id: string },
-): Promise<void> {
+): Promise<string> {
   const genre = genres(artist);
   const { id } = await admin.must(created, 'POST', '/v1/members', {
     name: artist.name,
@@ -128,6 +141,7 @@ async function addMember(
     follower_count: artist.followers,
   });
   await admin.must(z.unknown(), 'PUT', `/v1/members/${id}/genres`, { genres: [genre] });
+  return id;
 }
 
 async function genreIds(admin: ApiClient) {

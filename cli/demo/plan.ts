@@ -69,9 +69,25 @@ export function reviewPlan(): PlannedReview[] {
   });
 }
 
-/** How many of the 60 members each tier has. */
+/** Whose followers cross a border of their tier, and whose account goes and comes back. None of them hands in a track. */
+export const MONTH_END = {
+  /** T1 → T2 with the first sweep. */
+  promoted: { handle: 'paper-lantern', followers: 1_240, tier: 'T2' },
+  /** T3 → T2 with the third. */
+  demoted: { handle: 'quiet-avenue', followers: 9_310, tier: 'T2' },
+  disconnected: { handle: 'velvet-lantern' },
+  /** In trouble at Influence Planner in the stand-in's catalogue; here they are not. */
+  healthy: ['lunar-lantern'],
+} as const;
+
+/** How many of the 60 members each tier has in the end. */
 export function plannedTiers(): Record<string, number> {
+  const { promoted, demoted } = MONTH_END;
+  const moved = new Map<string, string>([promoted, demoted].map(({ handle, tier }) => [handle, tier]));
   const counts: Record<string, number> = {};
-  for (const { tier } of demoArtists()) counts[tier] = (counts[tier] ?? 0) + 1;
+  for (const artist of demoArtists()) {
+    const tier = moved.get(artist.handle) ?? artist.tier;
+    counts[tier] = (counts[tier] ?? 0) + 1;
+  }
   return counts;
 }

@@ -2,7 +2,7 @@
 import { DAY_MS, HOUR_MS } from '../../domain/calendar.js';
 import { demoArtists } from '../../sandbox/soundcloud/catalogue.js';
 import type { DemoFacts, MailFact, ReviewFacts, SeenWait } from './facts.js';
-import { NAMED_FAMILY, type PlannedReview, PROMISE_HOURS, reviewPlan } from './plan.js';
+import { MONTH_END, NAMED_FAMILY, type PlannedReview, PROMISE_HOURS, reviewPlan } from './plan.js';
 
 const START = Date.parse('2026-03-02T08:00:00Z');
 const NOW = START + 3 * DAY_MS;
@@ -23,6 +23,8 @@ const LINK_GIVEN_HOURS = 34;
 
 /** Fresh facts at each call: they may be changed. */
 export function goodFacts(): DemoFacts {
+  const { promoted, demoted, disconnected } = MONTH_END;
+  const moved = new Map<string, string>([promoted, demoted].map(({ handle, tier }) => [handle, tier]));
   return {
     now: NOW,
     toleranceMs: HOUR_MS,
@@ -31,12 +33,29 @@ export function goodFacts(): DemoFacts {
     ops: [PEOPLE.admin, PEOPLE.moderator],
     members: demoArtists().map(({ handle, tier }) => ({
       id: handle,
-      tier,
-      balance: GRANTS[tier] ?? 0,
+      handle,
+      tier: moved.get(handle) ?? tier,
+      tierAtGrant: handle === MONTH_END.promoted.handle ? MONTH_END.promoted.tier : tier,
+      firstGrant: GRANTS[tier] ?? 0,
+      newGrants: [{ credits: GRANTS[tier] ?? 0, forfeited: 0 }],
+      balance: 2 * (GRANTS[tier] ?? 0),
       submissionsThisMonth: 0,
       genres: 1,
     })),
     grants: { ...GRANTS },
+    month: '2026-04',
+    moves: [
+      { handle: promoted.handle, type: 'member.promoted', sweeps: 1 },
+      { handle: disconnected.handle, type: 'member.disconnected', sweeps: 1 },
+      { handle: disconnected.handle, type: 'member.reconnected', sweeps: 2 },
+      { handle: demoted.handle, type: 'member.demoted', sweeps: 3 },
+    ],
+    memberMails: [
+      { handle: promoted.handle, template: 'tier_promotion', arrived: 1 },
+      { handle: disconnected.handle, template: 'reconnect_prompt', arrived: 1 },
+    ],
+    unhealthyAccounts: [],
+    doctor: [],
     reviews: reviewPlan().map(goodReview),
     accepted: reviewPlan().length,
     strayWorkflows: [],
@@ -172,7 +191,7 @@ function goodMails({ ending, asksLink }: PlannedReview): MailFact[] {
 function proposalsFrom(decided: number): ReviewFacts['proposals'] {
   const proposals: ReviewFacts['proposals'] = [];
   for (let at = decided; at < NOW; at += DAY_MS) {
-    proposals.push({ createdAt: at, expiresAt: at + DAY_MS, targets: 1 });
+    proposals.push({ createdAt: at, expiresAt: at + DAY_MS, targets: 1, conflicts: 0 });
   }
   return proposals;
 }

@@ -61,7 +61,11 @@ export function targetsFresh(facts: DemoFacts): PromiseResult {
         if (!last) return [`${name(review)} has no proposal.`];
         return [
           latest(facts, last.expiresAt) < facts.now && `${name(review)}: its proposal has expired.`,
-          (last.targets === 0 || review.suggestedSupporters === 0) && `${name(review)} has no targets.`,
+          // While a draft of the day has taken everybody who fits, a new proposal is empty; it then says why.
+          last.targets === 0 &&
+            last.conflicts === 0 &&
+            `${name(review)} has no targets, and nothing says why.`,
+          last.targets > 0 && review.suggestedSupporters === 0 && `${name(review)} has no targets.`,
           ...proposals.slice(1).map((next, index) => {
             const due = proposals[index]?.expiresAt ?? 0;
             return (

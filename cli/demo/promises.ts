@@ -1,11 +1,14 @@
 /**
- * The promises of a submission review, judged by the facts: pure, so that a test can break each fact and see its
- * promise fail. What must be is taken from the plan and the product's rules, what is from {@link DemoFacts}.
+ * The promises of a submission review and of a month's end, judged by the facts: pure, so that a test can break each
+ * fact and see its promise fail. What must be is taken from the plan and the product's rules, what is from
+ * {@link DemoFacts}.
  */
 import { SIZE_TIERS } from '../../domain/tiers.js';
-import type { DemoFacts, ReviewFacts } from './facts.js';
+import { demoArtists } from '../../sandbox/soundcloud/catalogue.js';
+import type { DemoFacts, MemberFact, ReviewFacts } from './facts.js';
 import { plannedTiers, reviewPlan } from './plan.js';
 import { counted, judged, type PromiseResult, some, tally } from './promise-result.js';
+import { cameBack, doctorAgrees, grantedOnce, tiersMoved } from './promises-month.js';
 import { answeredInTime, clockStoodStill, escalated, name, warnedBefore } from './promises-time.js';
 import {
   genresKnown,
@@ -33,6 +36,10 @@ export function judgePromises(facts: DemoFacts): PromiseResult[] {
     genresKnown,
     twoRecordsAgree,
     nothingLeftLying,
+    grantedOnce,
+    tiersMoved,
+    cameBack,
+    doctorAgrees,
   ];
   return promises.map((promise) => promise(facts));
 }
@@ -40,7 +47,9 @@ export function judgePromises(facts: DemoFacts): PromiseResult[] {
 function networkComplete({ members, grants }: DemoFacts): PromiseResult {
   const planned = plannedTiers();
   const tiers = tally(members.map((member) => member.tier));
-  const granted = members.filter((member) => member.balance === grants[member.tier]);
+  const joined = new Map<string, string>(demoArtists().map(({ handle, tier }) => [handle, tier]));
+  const due = (member: MemberFact) => grants[joined.get(member.handle) ?? ''];
+  const granted = members.filter((member) => member.firstGrant === due(member));
   const total = Object.values(planned).reduce((sum, count) => sum + count, 0);
   return judged(
     'Members have the tier of their followers, a genre, and the first grant',
@@ -53,8 +62,8 @@ function networkComplete({ members, grants }: DemoFacts): PromiseResult {
       ...members.map((member) => member.genres === 0 && `Member ${member.id} has no genre.`),
       ...members.map(
         (member) =>
-          member.balance !== grants[member.tier] &&
-          `Member ${member.id} (${member.tier}) has ${member.balance ?? 'no wallet'}, not ${grants[member.tier]}.`,
+          member.firstGrant !== due(member) &&
+          `Member ${member.id} began with ${member.firstGrant ?? 'nothing'}, not ${due(member)}.`,
       ),
     ],
   );

@@ -51,6 +51,8 @@ export class Stage {
       refusals: [],
       killedWorker: null,
       outage: null,
+      worldChangedAt: null,
+      month: new Date(this.#opening + 3 * DAY_MS).toISOString().slice(0, 7),
     };
   }
 
@@ -61,6 +63,11 @@ export class Stage {
   /** Lets time pass until a day and hour of the story, counted from its opening: day 1, hour 0. */
   async at(day: number, hour: number): Promise<void> {
     await untilBusiness(this.sources.clock, this.#opening + (day - 1) * DAY_MS + hour * HOUR_MS, this.signal);
+  }
+
+  /** The month that begins in the story. */
+  newMonth(): string {
+    return this.record.month;
   }
 
   nameOf(submissionId: string): string | undefined {

@@ -1,5 +1,6 @@
-/** The story the demo tells: three business days of one org, in order. */
+/** The story the demo tells: three business days of one org over a month's end, in order. */
 import { refusedDecision, sendBadRequests } from './bad-requests.js';
+import { demotionCame, firstSweepTold, monthBegins, worldChanges } from './month-end.js';
 import { NAMED_FAMILY } from './plan.js';
 import type { Stage } from './stage.js';
 import { comeToRest, decideBySignal, publish, reviewBreached, reviewsWait } from './story-steps.js';
@@ -10,6 +11,7 @@ export async function tellStory(stage: Stage): Promise<void> {
   await firstNight(stage);
   await secondDay(stage);
   await thirdDay(stage);
+  await demotionCame(stage);
   await comeToRest(stage);
 }
 
@@ -20,6 +22,7 @@ async function firstDay(stage: Stage): Promise<void> {
     'Day 1: submissions and decisions',
     'Each accepted submission starts a durable review: a confirmation mail, and 24 h for ops to decide.',
   );
+  await worldChanges(stage);
   await stage.submit(
     [
       'Undertow',
@@ -112,7 +115,7 @@ async function firstNight(stage: Stage): Promise<void> {
   const { timeline } = stage;
   timeline.chapter(
     'Night: two submissions come close to their deadline',
-    'Ops are warned at 75 % (18 h): the owner where there is one, else all. Ninety Floors is left lying on purpose.',
+    'Ops are warned at 75 % (18 h): the owner where there is one, else all. Ninety Floors is left lying on purpose. At 03:00 all accounts are looked at.',
   );
   await stage.at(1, 20);
   await stage.command(
@@ -122,6 +125,7 @@ async function firstNight(stage: Stage): Promise<void> {
     { action: 'approve' },
     'Moderator approves Corner Store Tapes, 4 h before its deadline.',
   );
+  await firstSweepTold(stage);
   await stage.at(2, 0);
   await reviewBreached(stage, 'Ninety Floors');
 }
@@ -175,9 +179,10 @@ async function thirdDay(stage: Stage): Promise<void> {
   const { timeline } = stage;
   const moderator = stage.ops('moderator');
   timeline.chapter(
-    'Day 3: the alarm again, and a killed worker',
-    'A breach is raised again each day until somebody decides. Then the worker is killed while decisions are under way.',
+    'Day 3: a new month, the alarm again, and a killed worker',
+    'Everybody is granted credits. A breach is raised again each day until somebody decides. Then the worker is killed while decisions are under way.',
   );
+  await monthBegins(stage);
   await stage.at(3, 2);
   await stage.command(
     stage.ops('admin'),

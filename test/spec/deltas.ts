@@ -44,6 +44,8 @@ export const ADDED_COLUMNS: Readonly<Record<string, string[]>> = {
     // The month whose quota is used, and whether the slot was given back (decision 0011).
     'slot_month',
     'slot_returned_at',
+    // The support was concluded; its mail may still be on the way.
+    'support_ended_at',
   ],
   soundcloud_campaigns: ['owner_id', 'salesperson_id', 'tracking_token', 'reported_at', 'closed_at'],
   soundcloud_queues: [

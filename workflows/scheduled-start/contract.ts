@@ -31,6 +31,8 @@ export interface ScheduledLifecycle {
   workflowType: string;
   workflowId(orgId: string, date: string): string;
   input(orgId: string, date: string): { orgId: string };
-  /** Entity id for the search attributes; the org's where the lifecycle has no row of its own. */
+  /** True where a run may end without having done the date's work, for want of any: it is asked for again. */
+  mayRunAgain?: boolean;
+  /** One line for the Temporal UI. */
   summary(date: string): string;
 }

@@ -19,6 +19,8 @@ export const SCHEDULED_LIFECYCLES: Partial<Record<ScheduledAutomation, Scheduled
     workflowId: dailyQueueId,
     input: (orgId, date) => ({ orgId, date }),
     summary: (date) => `Queue of ${date}`,
+    // Asked for early by ops it may have found no demand; a queue that is over ends a second run at once.
+    mayRunAgain: true,
   },
   'monthly-credit-grant': {
     workflowType: MONTHLY_CREDIT_GRANT_TYPE,

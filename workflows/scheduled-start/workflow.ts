@@ -45,7 +45,7 @@ export async function scheduledStartWorkflow(input: ScheduledStartInput): Promis
       await startChild(lifecycle.workflowType, {
         workflowId,
         args: [lifecycle.input(orgId, date)],
-        workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
+        workflowIdReusePolicy: lifecycle.mayRunAgain ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
         parentClosePolicy: ParentClosePolicy.ABANDON,
         cancellationType: ChildWorkflowCancellationType.ABANDON,
         staticSummary: lifecycle.summary(date),
