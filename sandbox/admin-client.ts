@@ -18,6 +18,8 @@ export interface SandboxAdmin {
   setGone(handle: string, gone: boolean): Promise<void>;
   /** @param at business epoch ms, past or future (default: now). A repost that stands already stays as it is. */
   addRepost(handle: string, trackUrl: string, at?: number): Promise<void>;
+  /** Many at once; one of an unknown artist or track is told when the others are made. */
+  addReposts(reposts: readonly { handle: string; trackUrl: string; at?: number }[]): Promise<void>;
   /** Takes a standing repost down. */
   removeRepost(handle: string, trackUrl: string, at?: number): Promise<void>;
   /** @param target null: a dead link. */
@@ -94,6 +96,9 @@ export function createSandboxAdmin(urls: Pick<SandboxUrls, SandboxSystemName>): 
     },
     addRepost: async (handle, trackUrl, at) => {
       await call<unknown>('soundcloud', 'POST', '/_admin/reposts', { handle, trackUrl, at });
+    },
+    addReposts: async (reposts) => {
+      await call<unknown>('soundcloud', 'POST', '/_admin/reposts', reposts);
     },
     removeRepost: async (handle, trackUrl, at) => {
       await call<unknown>('soundcloud', 'DELETE', '/_admin/reposts', { handle, trackUrl, at });

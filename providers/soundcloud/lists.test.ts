@@ -131,8 +131,13 @@ describe('lists', () => {
       return { plays: row?.plays, reposts: row?.reposts };
     };
     // 10,000 followers: 600 are reached, 150 of them listen within 48 h.
-    await sandbox.admin.addRepost('quiet-harbor', url);
-    await sandbox.admin.addRepost('silver-foxes', url);
+    await sandbox.admin.addReposts([
+      { handle: 'quiet-harbor', trackUrl: url },
+      { handle: 'silver-foxes', trackUrl: url },
+    ]);
+    await expect(sandbox.admin.addReposts([{ handle: 'nobody-of-ours', trackUrl: url }])).rejects.toThrow(
+      '422',
+    );
     expect(await counts()).toEqual({ plays: 100, reposts: 5 });
     realNow += DAY_MS;
     await sandbox.admin.revokeTokens();

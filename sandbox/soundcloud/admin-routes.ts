@@ -80,10 +80,13 @@ export function repostAdminRoutes(app: Express, people: SoundCloudPeople, busine
   });
   const unknown = { message: 'There is no such artist, track or repost. Put artist and track in first.' };
   app.post('/_admin/reposts', (req, res) => {
-    const wanted = readAdminBody(order, req, res);
+    const wanted = readAdminBody(oneOrMany(order), req, res);
     if (!wanted) return;
-    const done = people.repost(wanted.handle, wanted.trackUrl, wanted.at ?? businessNow());
-    res.status(done ? 201 : 422).json(done ? {} : unknown);
+    const done = wanted.map(({ handle, trackUrl, at }) =>
+      people.repost(handle, trackUrl, at ?? businessNow()),
+    );
+    const all = done.every((made) => made);
+    res.status(all ? 201 : 422).json(all ? {} : unknown);
   });
   app.delete('/_admin/reposts', (req, res) => {
     const wanted = readAdminBody(order, req, res);

@@ -75,6 +75,8 @@ export interface SubmissionPlan {
   artist: string;
   supportDate: string;
   family?: string;
+  /** The same for all unless given. */
+  trackUrn?: string;
 }
 
 /** Approved submissions; their reviews are not started. @returns ids in the order given. */
@@ -89,6 +91,7 @@ export async function addApproved(
     support_date: plan.supportDate,
     family: plan.family ?? 'Electronic',
     track_name: plan.slug,
+    track_urn: plan.trackUrn ?? 'soundcloud:tracks:1',
   }));
   return owner.transaction().execute(async (trx) => {
     await sql`
@@ -98,8 +101,9 @@ export async function addApproved(
         as r (member_id uuid, track_url text, track_name text, family text)`.execute(trx);
     await sql`
       update public.soundcloud_submissions s
-      set status = 'approved', decided_at = now(), support_date = r.support_date, track_urn = 'soundcloud:tracks:1'
-      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r (track_url text, support_date date)
+      set status = 'approved', decided_at = now(), support_date = r.support_date, track_urn = r.track_urn
+      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+        as r (track_url text, support_date date, track_urn text)
       where s.org_id = ${orgId} and s.track_url = r.track_url`.execute(trx);
     await sql`update public.soundcloud_events set relayed_at = now()
       where org_id = ${orgId} and type = 'submission.created' and relayed_at is null`.execute(trx);
