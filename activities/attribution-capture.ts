@@ -18,6 +18,7 @@ import { RequestNotYetAllowed } from '../providers/rate-limit.js';
 import type { SoundCloudPort, SoundCloudTrack } from '../providers/soundcloud/port.js';
 import { providerFailure } from './failures.js';
 import { withLifesign } from './lifesign.js';
+import { taker } from './taker.js';
 
 export type CaptureOutcome =
   | { outcome: 'captured' }
@@ -190,12 +191,6 @@ export function createAttributionCaptureActivities({
       throw error;
     }
   }
-}
-
-/** The call this is a try of: the same for all its tries. */
-function taker(): string {
-  const { workflowExecution, activityId } = activityInfo();
-  return `${workflowExecution?.runId}:${activityId}`;
 }
 
 /** Whether the workflow hears of a failure now, instead of another try. */

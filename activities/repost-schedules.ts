@@ -39,6 +39,7 @@ import type { InfluencePlannerPort } from '../providers/influence-planner/port.j
 import { notFound } from './failures.js';
 import type { PlannerRequest } from './influence-planner.js';
 import { taker } from './taker.js';
+import { labelOf as trackLabelOf } from './track-label.js';
 
 export interface ScheduleTarget {
   orgId: string;
@@ -339,13 +340,7 @@ async function existing(trx: Trx, { orgId, scheduleId }: ScheduleTarget): Promis
 
 /** "Artist – Title, by handle", without the secret token of a private link. */
 function labelOf(row: ScheduleFactsRow): string {
-  const { artist_name: artist, track_name: title } = row;
-  const track = artist && title ? `${artist} – ${title}` : (title ?? addressOf(row.track_url));
-  return `${track.slice(0, 200)}, by ${row.target_handle}`;
-}
-
-function addressOf(trackUrl: string): string {
-  return trackUrl.replace(/^https:\/\//, '').replace(/\/s-[^/]+$/, '');
+  return `${trackLabelOf(row)}, by ${row.target_handle}`;
 }
 
 function waitKey({ orgId, scheduleId, workflowId }: ScheduleTarget) {
