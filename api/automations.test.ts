@@ -197,3 +197,32 @@ describe('a grant that ops ask for', () => {
     expect(await requested()).toEqual(before);
   });
 });
+
+describe('a month that was missed', () => {
+  const requested = async () => {
+    const { rows } = await sql<{ month: string }>`
+      select data ->> 'month' as month from soundcloud_events
+      where org_id = ${world.orgId} and type = 'grant.requested' and dedupe_key like 'grant.requested:missed:%'
+      order by seq`.execute(world.db);
+    return rows.map(({ month }) => month);
+  };
+
+  it('is asked for when an admin enables the grant, or moves the org to another timezone', async () => {
+    await sql`update soundcloud_repost_credit_wallet set last_granted_at = '2026-01-01T00:00:00Z'
+      where org_id = ${world.orgId}`.execute(world.db);
+    for (const status of ['disabled', 'enabled', 'enabled'])
+      await world.call('PATCH', `/v1/automations/${GRANT}`, { body: { status } });
+    expect(await requested()).toEqual([monthOf(Date.now(), 'UTC')]);
+
+    const { headers } = await world.call('GET', '/v1/settings');
+    const moved = await world.call('PATCH', '/v1/settings', {
+      body: { timezone: 'Pacific/Kiritimati' },
+      headers: { 'if-match': headers.get('etag') ?? '' },
+    });
+    expect(moved.status).toBe(200);
+    expect(await requested()).toEqual([
+      monthOf(Date.now(), 'UTC'),
+      monthOf(Date.now(), 'Pacific/Kiritimati'),
+    ]);
+  });
+});

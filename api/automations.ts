@@ -91,7 +91,7 @@ const switchRoute = defineLongRoute({
   operationId: 'switchAutomation',
   summary: 'Switch an automation off, or on again',
   description:
-    'A run under way goes on. The monthly grant makes up for every month it missed while it was off; others do not.',
+    'A run under way goes on. The monthly grant makes up for every month it missed while it was off, as soon as it is on again; others do not.',
   params,
   body: z.strictObject({ status: z.enum(['enabled', 'disabled']) }).meta({ id: 'AutomationSwitch' }),
   answers: { 200: { description: 'The automation as it is now.', schema: automationSchema } },

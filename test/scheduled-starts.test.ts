@@ -209,6 +209,50 @@ describe('a run of the schedule', () => {
     await expect(grantOf(orgId, monthNow('UTC')).describe()).rejects.toThrow(/not found/i);
   });
 
+  it('is made up for at once when the grant is on again', async () => {
+    const orgId = await newOrg('on-again');
+    const switchTo = (status: string) =>
+      sql`update soundcloud_automation_health set status = ${status}
+        where org_id = ${orgId} and automation_name = ${GRANT}`.execute(world.db);
+    await switchTo('disabled');
+    const memberId = await addMember(orgId, 'UTC', 2);
+    const [joined = ''] = await grantsOf(memberId);
+    await scheduleOf(orgId).trigger();
+    expect(await results(orgId, 1)).toMatchObject([{ started: [], disabled: [GRANT] }]);
+    await switchTo('healthy');
+    const missed = monthsAfter(joined, monthNow('UTC'));
+    await eventually('the months it missed', async () => {
+      return (await grantsOf(memberId)).length === 1 + missed.length;
+    });
+    expect(await grantsOf(memberId)).toEqual([joined, ...missed]);
+    await grantOf(orgId, monthNow('UTC')).result();
+
+    // Off and on again: nothing was missed, and nothing is granted.
+    const { runId } = await grantOf(orgId, monthNow('UTC')).describe();
+    await switchTo('disabled');
+    await switchTo('healthy');
+    await scheduleOf(orgId).trigger();
+    expect((await results(orgId, 2)).at(-1)).toMatchObject({ started: [] });
+    expect((await grantOf(orgId, monthNow('UTC')).describe()).runId).toBe(runId);
+    expect(await grantsOf(memberId)).toEqual([joined, ...missed]);
+    expect(await ledgerViolations(world.db)).toEqual([]);
+  });
+
+  it('is made up for at once when the org has moved past its time', async () => {
+    const orgId = await newOrg('moved-past');
+    const memberId = await addMember(orgId, 'Pacific/Kiritimati', 1);
+    const [joined = ''] = await grantsOf(memberId);
+    await setTimezone(orgId, 'Pacific/Kiritimati');
+    const month = monthNow('Pacific/Kiritimati');
+    await eventually('the month', async () => (await grantsOf(memberId)).includes(month));
+    expect(await grantsOf(memberId)).toEqual([joined, ...monthsAfter(joined, month)]);
+    // The Schedule of the new zone finds it done.
+    await scheduleOf(orgId).trigger();
+    expect(await results(orgId, 1)).toMatchObject([
+      { started: [], alreadyStarted: [monthlyCreditGrantId(orgId, month)] },
+    ]);
+  });
+
   it('comes once in a month whose first 00:05 the clocks skip, and once in one with both times', async () => {
     const orgId = await newOrg('skipped', 'America/Asuncion');
     // On 2023-10-01 the clocks went from 00:00 to 01:00; on the first of November nothing happened.
