@@ -1,6 +1,8 @@
 /** Schedules carried out in business time at SoundCloud's stand-in, and the webhooks about them. */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -199,6 +201,29 @@ describe('webhooks', () => {
     expect((await sandbox.admin.webhooks()).map(({ delivered, attempts }) => [delivered, attempts])).toEqual(
       Array(3).fill([true, 1]),
     );
+  });
+
+  test('of an act that was told and not noted down, because the stand-in died in between, come once', async () => {
+    const { got } = await receiver();
+    await plan('neon-foxes');
+    realNow = START + HOUR_MS;
+    await poll(() => got.length).toBe(1);
+    await poll(outcomes).toEqual(['done']);
+    await sandbox.stop();
+    // The last line is the note that it is done.
+    const memory = join(sandbox.dataDir, 'planner', 'schedules.jsonl');
+    const lines = readFileSync(memory, 'utf8').trimEnd().split('\n');
+    expect(JSON.parse(lines.pop() ?? '')).toHaveProperty('ended');
+    writeFileSync(memory, `${lines.join('\n')}\n`);
+    await sandbox.restart();
+    await poll(outcomes).toEqual(['done']);
+    expect(await reposters()).toEqual(['neon-foxes']);
+
+    // What is told of the next act comes after anything that was told of the first.
+    await plan('quiet-harbor', { date: realNow });
+    await poll(() => got.length).toBe(2);
+    expect(got.map(({ handle }) => handle)).toEqual(['neon-foxes', 'quiet-harbor']);
+    expect((await sandbox.admin.webhooks()).map(({ attempts }) => attempts)).toEqual([1, 1]);
   });
 
   test('are tried again in business time until somebody takes them', async () => {

@@ -330,6 +330,43 @@ describe('connections', () => {
   });
 });
 
+describe('three sweeps that were missed', () => {
+  it('and are made up for on one day count as one look: nobody falls, nobody is in error', async () => {
+    const [fallen, gone] = [
+      await addMember(50_000, { planner: false }),
+      await addMember(5_000, { planner: false }),
+    ];
+    await sweep();
+    expect(await memberRow(fallen)).toMatchObject({ size_tier: 'T3', below_tier_syncs: 0 });
+    await world.sandbox.admin.setFollowers(fallen.handle, 4_000);
+    await world.sandbox.admin.setGone(gone.handle, true);
+
+    for (let day = 0; day < 3; day += 1) await nextDay();
+    const today = dateOf(await env.currentTimeMs(), 'UTC');
+    const missed = [addDays(today, -2), addDays(today, -1), today];
+    const results: SweepResult[] = [];
+    for (const date of missed) results.push(await sweep(date));
+    expect(results.map(({ date, outcome }) => [date, outcome])).toEqual(
+      missed.map((date) => [date, 'complete']),
+    );
+    expect(results.map(({ counts }) => counts.demoted)).toEqual([0, 0, 0]);
+    expect(await memberRow(fallen)).toMatchObject({ size_tier: 'T3', below_tier_syncs: 1 });
+    expect(await connection(fallen)).toMatchObject({ checked_on: today });
+    expect(await connection(gone)).toMatchObject({ status: 'linked', error_count: 1, checked_on: today });
+
+    // From here on each day counts.
+    await nextDay();
+    await sweep();
+    expect(await memberRow(fallen)).toMatchObject({ size_tier: 'T3', below_tier_syncs: 2 });
+    expect(await connection(gone)).toMatchObject({ status: 'linked', error_count: 2 });
+    await nextDay();
+    expect((await sweep()).counts).toMatchObject({ demoted: 1 });
+    expect(await memberRow(fallen)).toMatchObject({ size_tier: 'T2' });
+    expect(await connection(gone)).toMatchObject({ status: 'error', error_count: 3 });
+    await world.sandbox.admin.setGone(gone.handle, false);
+  });
+});
+
 describe('providers that lie or are away', () => {
   it('rows left out, twice, empty, days old and broken change nothing; what they hid comes with the next reading', async () => {
     const member = await addMember();
