@@ -6,6 +6,8 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { atTimeOfDay, DAY_MS, dateOf, HOUR_MS, monthOf, startOfDate } from './calendar.js';
 import { monthsAfter } from './grant-dates.js';
+import { nextStart, SCHEDULED_AUTOMATIONS, timingOf } from './scheduled-automations.js';
+import { DEFAULT_SETTINGS } from './settings.js';
 
 /** East and west of UTC to the ends, with odd offsets, and with every kind of clock change. */
 const ZONES = [
@@ -147,15 +149,54 @@ describe('a time of day', () => {
   it.each(CLOCK_CHANGES)('%s %s in %s', checkTime);
 
   function checkTime(date: string, time: string, zone: string) {
-    const wanted = `${date} ${time}`;
-    const reached = firstMinute(wanted, zone, (now) => now >= wanted);
-    const minutes = (local: string) => Date.parse(`${local.replace(' ', 'T')}:00Z`);
-    // The clocks jump over it: as many minutes after the jump as it lies behind the last time shown.
-    const skipped = minutes(wanted) - minutes(shown(reached - MINUTE_MS, zone)) - MINUTE_MS;
-    const exact = shown(reached, zone) === wanted;
-    expect(atTimeOfDay(date, time, zone)).toBe(exact ? reached : reached + skipped);
+    expect(atTimeOfDay(date, time, zone)).toBe(reached(date, time, zone));
   }
 });
+
+describe('the next start of what runs unattended', () => {
+  const HOURS = DEFAULT_SETTINGS.queue_hours;
+
+  it('of the grant is at 00:05 on the first, of others at their time today or tomorrow', () => {
+    fc.assert(fc.property(fc.oneof(instants, monthEnds), zones, checkStarts), { numRuns: 60 });
+  });
+
+  it.each([
+    ['the last minute of a February', Date.UTC(2027, 1, 28, 23, 59), 'UTC', '2027-03-01'],
+    ['the last minute of a leap February', Date.UTC(2028, 1, 29, 23, 59), 'UTC', '2028-03-01'],
+    ['a 31st in the west, the first in UTC', Date.UTC(2026, 8, 1, 3), 'America/Los_Angeles', '2026-09-01'],
+    ['a first in the east, the 31st in UTC', Date.UTC(2026, 7, 31, 12), 'Pacific/Kiritimati', '2026-10-01'],
+    ['a first that skips 00:05', Date.UTC(2023, 8, 30, 12), 'America/Asuncion', '2023-10-01'],
+  ])('at %s', (_, now, zone, first) => {
+    checkStarts(now, zone);
+    const at = nextStart(timingOf('monthly-credit-grant', HOURS), now, zone);
+    expect(shown(at, zone).slice(0, 10)).toBe(first);
+  });
+
+  function checkStarts(now: number, zone: string) {
+    const today = shown(now, zone).slice(0, 10);
+    const [year = 0, month = 0, day = 0] = today.split('-').map(Number);
+    const date = (utc: number) => new Date(utc).toISOString().slice(0, 10);
+    for (const automation of SCHEDULED_AUTOMATIONS) {
+      const timing = timingOf(automation, HOURS);
+      const monthly = automation === 'monthly-credit-grant';
+      const days = monthly
+        ? [date(Date.UTC(year, month - 1, 1)), date(Date.UTC(year, month, 1))]
+        : [today, date(Date.UTC(year, month - 1, day + 1)), date(Date.UTC(year, month - 1, day + 2))];
+      const starts = days.map((one) => reached(one, timing.timeOfDay, zone));
+      expect(nextStart(timing, now, zone), automation).toBe(starts.find((at) => at > now));
+    }
+  }
+});
+
+/** When a zone's clocks show a time, by `Intl` alone. */
+function reached(date: string, time: string, zone: string): number {
+  const wanted = `${date} ${time}`;
+  const first = firstMinute(wanted, zone, (now) => now >= wanted);
+  const minutes = (local: string) => Date.parse(`${local.replace(' ', 'T')}:00Z`);
+  // The clocks jump over it: as many minutes after the jump as it lies behind the last time shown.
+  const skipped = minutes(wanted) - minutes(shown(first - MINUTE_MS, zone)) - MINUTE_MS;
+  return shown(first, zone) === wanted ? first : first + skipped;
+}
 
 describe('a time that comes twice', () => {
   afterEach(() => {
