@@ -1,5 +1,12 @@
-/** A review whose history grows long starts over with what it knows, while commands are on their way. */
+/** Reviews and grants whose history grows long start over with what they know, while commands are on their way. */
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { monthOf } from '../../domain/calendar.js';
+import { monthsAfter } from '../../domain/grant-dates.js';
+import {
+  MONTHLY_CREDIT_GRANT_TYPE,
+  monthlyCreditGrantId,
+} from '../../workflows/monthly-credit-grant/contract.js';
 import { submissionReviewState, submissionUpdates } from '../../workflows/submission-review/contract.js';
 import { eventually } from '../support/review-facts.js';
 import { createWorld, type Submission, type World } from '../support/world.js';
@@ -141,6 +148,58 @@ describe('a review that continues as new', () => {
   });
 
   it('and everything adds up', async () => {
+    await expectInvariants(world);
+  });
+});
+
+describe('a grant that continues as new', () => {
+  it('goes on in the month it was at: each once, in order, told of as one run', {
+    timeout: 120_000,
+  }, async () => {
+    const { db, client, orgId } = world;
+    const member = await world.addMember({ followers: 500 });
+    const month = monthOf(Date.now(), 'UTC');
+    // A page a month and twenty pages a call: some calls, and so some runs.
+    const { rows } = await sql<{ last: string }>`
+      update soundcloud_repost_credit_wallet
+      set last_granted_at = (${`${month}-01`}::timestamp - interval '500 months') at time zone 'UTC'
+      where member_id = ${member.id}
+      returning to_char(last_granted_at at time zone 'UTC', 'YYYY-MM') as last`.execute(db);
+    const missed = monthsAfter(rows[0]?.last ?? '', month);
+    // Of the present month it has its joining grant.
+    expect(missed.pop()).toBe(month);
+
+    const workflowId = monthlyCreditGrantId(orgId, month);
+    const result = await client.workflow.execute(MONTHLY_CREDIT_GRANT_TYPE, {
+      workflowId,
+      taskQueue: world.config.SPARK_TASK_QUEUE,
+      args: [{ orgId, month }],
+    });
+    await eventually('several runs', async () => {
+      return (await client.workflow.count(`WorkflowId = '${workflowId}'`)).count > 2;
+    });
+    expect(result).toMatchObject({ month, months: missed.map((one) => ({ month: one, members: 1 })) });
+    const entries = await db
+      .selectFrom('soundcloud_repost_credit_ledger')
+      .select(sql<string>`right(idempotency_key, 7)`.as('month'))
+      .where('member_id', '=', member.id)
+      .where('reference_type', '=', 'monthly_grant')
+      .orderBy('version')
+      .execute();
+    expect(entries.map((entry) => entry.month)).toEqual([month, ...missed]);
+    const events = await db
+      .selectFrom('soundcloud_events')
+      .select(sql<string>`data ->> 'month'`.as('month'))
+      .where('type', '=', 'credits.granted')
+      .orderBy('seq')
+      .execute();
+    expect(events.map((event) => event.month)).toEqual(missed);
+    const notices = await db
+      .selectFrom('soundcloud_notifications')
+      .select('user_id')
+      .where('title', 'like', 'Monthly credits granted%')
+      .execute();
+    expect(notices.map(({ user_id }) => user_id).sort()).toEqual([world.adminId, world.moderatorId].sort());
     await expectInvariants(world);
   });
 });
