@@ -1,4 +1,5 @@
 /** The public face of attribution: daily snapshots of a track's numbers. Names and ids are permanent. */
+import type { GapReason } from '../../domain/attribution.js';
 
 export const ATTRIBUTION_TYPE = 'attributionWorkflow';
 
@@ -12,4 +13,6 @@ export interface AttributionInput {
   orgId: string;
   parentType: AttributionParent;
   parentId: string;
+  /** Set by continue-as-new only: how often the day's numbers were asked for in vain, and why there are none. */
+  carried?: { failures: number; reason: GapReason };
 }

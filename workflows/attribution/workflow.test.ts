@@ -201,24 +201,21 @@ describe('a day without numbers', () => {
 });
 
 describe('a campaign', () => {
-  it('has days before its start for the trend; a moved start renumbers them', async () => {
-    await noon();
+  /** One whose track the stand-in knows, and its attribution as the relay starts it. @returns id of the first run too. */
+  async function tracked(title: string, days: { start: string; end: string }) {
     const member = await world.addMember();
     await admin.addUsers([{ handle: member.handle, name: member.handle, followers: 9 }]);
-    const [track] = await admin.addTracks([
-      { handle: member.handle, title: 'Paid', genre: 'House', tags: [] },
-    ]);
-    const start = addDays(await today(), 2);
+    const [track] = await admin.addTracks([{ handle: member.handle, title, genre: 'House', tags: [] }]);
     const { id } = await world.db
       .insertInto('soundcloud_campaigns')
       .values({
         org_id: world.orgId,
         artist_name: 'Night Ferry',
-        track_name: 'Paid',
+        track_name: title,
         track_url: track?.url ?? '',
-        start_date: start,
-        end_date: start,
-        attribution_end_date: addDays(start, 2),
+        start_date: days.start,
+        end_date: days.start,
+        attribution_end_date: days.end,
       })
       .returning('id')
       .executeTakeFirstOrThrow();
@@ -229,10 +226,52 @@ describe('a campaign', () => {
       entityKey: 'campaign',
     });
     if (lifecycle === undefined) throw new Error('attribution has no lifecycle');
-    await world.client.workflow.start(lifecycle.workflowType, {
+    const { firstExecutionRunId } = await world.client.workflow.start(lifecycle.workflowType, {
       ...lifecycle,
       taskQueue: world.config.SPARK_TASK_QUEUE,
     });
+    return { id, trackUrn: track?.urn, firstExecutionRunId };
+  }
+
+  it('that lasts longer than a month goes on in a new run, which knows why a day has no numbers', {
+    timeout: 180_000,
+  }, async () => {
+    await noon();
+    // So late that its month is over after the last try of a day, and before the day is given up.
+    await env.sleep('710 minutes');
+    const start = await today();
+    const { id, firstExecutionRunId } = await tracked('Long', { start, end: addDays(start, 33) });
+    await eventually('the first day', async () => (await days(id)).length === 1);
+    await env.sleep('29 days');
+    await eventually('day 29', async () => (await days(id)).includes(29));
+    const runId = async () => (await handleOf(id, 'campaign').describe()).runId;
+    expect(await runId()).toBe(firstExecutionRunId);
+
+    // The run's month is over at the end of a day without numbers: the next one must say why.
+    await admin.addFault('soundcloud', { kind: 'status', status: 503 });
+    await env.sleep('25 hours');
+    await eventually('the gap', async () => (await gaps(id)).length > 0);
+    await admin.clearFaults('soundcloud');
+    expect(await gaps(id)).toEqual([{ date: addDays(start, 30), reason: 'provider_unavailable' }]);
+    expect(await runId()).not.toBe(firstExecutionRunId);
+
+    await env.sleep('4 days');
+    await handleOf(id, 'campaign').result();
+    const all = Array.from({ length: 34 }, (_, day) => day);
+    expect(await days(id)).toEqual(all.filter((day) => day !== 30));
+    expect(await row(id)).toMatchObject({ closed_at: expect.any(Date), last_date: addDays(start, 33) });
+    const told = await world.db
+      .selectFrom('soundcloud_events')
+      .select('data')
+      .where('type', '=', 'snapshot.captured')
+      .execute();
+    expect(told.filter(({ data }) => (data as { parent_id?: string }).parent_id === id)).toHaveLength(33);
+  });
+
+  it('has days before its start for the trend; a moved start renumbers them', async () => {
+    await noon();
+    const start = addDays(await today(), 2);
+    const { id, trackUrn } = await tracked('Paid', { start, end: addDays(start, 2) });
     await eventually('the first day', async () => (await days(id)).length === 1);
     expect(await days(id)).toEqual([-2]);
     await world.db
@@ -243,6 +282,6 @@ describe('a campaign', () => {
     await env.sleep(2 * DAY_MS + 14 * HOUR_MS);
     await handleOf(id, 'campaign').result();
     expect(await days(id)).toEqual([-1, 0, 1, 2]);
-    expect(await row(id)).toMatchObject({ start_date: addDays(start, -1), track_urn: track?.urn });
+    expect(await row(id)).toMatchObject({ start_date: addDays(start, -1), track_urn: trackUrn });
   });
 });

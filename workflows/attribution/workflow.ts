@@ -31,8 +31,10 @@ export async function attributionWorkflow(input: AttributionInput): Promise<void
   const waiting = createWaiting(opening.clock, opening.timezone);
   const courier = createCourier(orgId, label, []);
   const begun = waiting.now();
-  let failures = 0;
-  let reason: GapReason = 'not_asked';
+  let { failures, reason }: { failures: number; reason: GapReason } = input.carried ?? {
+    failures: 0,
+    reason: 'not_asked',
+  };
 
   for (;;) {
     const now = waiting.now();
@@ -57,7 +59,12 @@ export async function attributionWorkflow(input: AttributionInput): Promise<void
     }
     if (waiting.now() - begun >= RUN_MS || workflowInfo().continueAsNewSuggested) {
       await courier.done();
-      await continueAsNew<typeof attributionWorkflow>(input);
+      await continueAsNew<typeof attributionWorkflow>({
+        orgId,
+        parentType,
+        parentId,
+        carried: { failures, reason },
+      });
     }
   }
 
