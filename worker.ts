@@ -173,12 +173,16 @@ async function createProviders(config: Config, db: Db) {
   };
 }
 
-/** A bundle built beforehand where there is one (it saves seconds at each start), else built now from the sources. */
+/**
+ * A bundle built beforehand where there is one (it saves seconds at each start), else built now from the sources. With a
+ * payload key always the latter: one built beforehand writes what went wrong in a workflow as plain text.
+ */
 async function workflowCode(
   config: Config,
 ): Promise<Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath' | 'bundlerOptions'>> {
   const prebuilt = config.SPARK_WORKFLOW_BUNDLE;
-  if (prebuilt !== undefined) return { workflowBundle: { code: await readFile(prebuilt, 'utf8') } };
+  if (prebuilt !== undefined && config.SPARK_PAYLOAD_KEY === undefined)
+    return { workflowBundle: { code: await readFile(prebuilt, 'utf8') } };
   const { workflowsPath, ...bundlerOptions } = WORKFLOW_BUNDLE;
   return { workflowsPath, bundlerOptions };
 }

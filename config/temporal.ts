@@ -1,14 +1,21 @@
 /** How every process of ours reaches Temporal. */
+import { fileURLToPath } from 'node:url';
 import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
 import type { Config } from './config.js';
 import { createPayloadCodec } from './payload-codec.js';
 
-/** Payload conversion, encrypted when SPARK_PAYLOAD_KEY is set. API, worker and CLI must agree on it. */
+/**
+ * Conversion of payloads and failures, encrypted when SPARK_PAYLOAD_KEY is set. API, worker and CLI must agree on it;
+ * a workflow bundle must be made with the same failure converter.
+ */
 export function dataConverter(config: Pick<Config, 'SPARK_PAYLOAD_KEY'>): DataConverter {
   return config.SPARK_PAYLOAD_KEY === undefined
     ? {}
-    : { payloadCodecs: [createPayloadCodec(config.SPARK_PAYLOAD_KEY)] };
+    : {
+        payloadCodecs: [createPayloadCodec(config.SPARK_PAYLOAD_KEY)],
+        failureConverterPath: fileURLToPath(new URL('./encoded-failures.cjs', import.meta.url)),
+      };
 }
 
 /**
