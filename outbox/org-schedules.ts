@@ -5,7 +5,7 @@ import { type Db, type Queryable, withOrg } from '../db/client.js';
 import { readClock } from '../db/clock.js';
 import { loadSettings } from '../db/settings.js';
 import { withDefaults } from '../domain/settings.js';
-import { ensureOrgSchedules, type ScheduledOrg } from './schedules.js';
+import { ensureOrgSchedules, restoreOrgSchedules, type ScheduledOrg } from './schedules.js';
 
 /** Events after which an org's schedules are brought up to date. */
 export const SCHEDULING_EVENTS: readonly string[] = ['org.created', 'settings.changed'];
@@ -45,7 +45,7 @@ export function createOrgScheduler(client: Client, taskQueue: string, db: Db): O
     },
     async ensureAll() {
       const clock = await readClock(db);
-      for (const org of await scheduledOrgs(db)) await ensureOrgSchedules(client, taskQueue, clock, org);
+      for (const org of await scheduledOrgs(db)) await restoreOrgSchedules(client, taskQueue, clock, org);
     },
   };
 }

@@ -45,6 +45,7 @@ export async function ensureSchedules(client: Client, taskQueue: string): Promis
 
 /**
  * The schedules of an org. Idempotent, as {@link ensureSchedules}.
+ * @returns ids of those that were not there.
  * @throws RangeError when compressed days have no whole number of seconds, which a Schedule cannot follow.
  */
 export async function ensureOrgSchedules(
@@ -52,8 +53,27 @@ export async function ensureOrgSchedules(
   taskQueue: string,
   clock: BusinessClock,
   org: ScheduledOrg,
+): Promise<string[]> {
+  const made: string[] = [];
+  for (const options of orgSchedules(taskQueue, clock, org)) {
+    if (await ensureSchedule(client, options)) made.push(options.scheduleId);
+  }
+  return made;
+}
+
+/**
+ * The schedules of an org that should be there already: the grant is started when its own is not, since nobody knows
+ * which firsts it missed. On compressed days it comes with the next first.
+ */
+export async function restoreOrgSchedules(
+  client: Client,
+  taskQueue: string,
+  clock: BusinessClock,
+  org: ScheduledOrg,
 ): Promise<void> {
-  for (const options of orgSchedules(taskQueue, clock, org)) await ensureSchedule(client, options);
+  const made = await ensureOrgSchedules(client, taskQueue, clock, org);
+  const grant = scheduleIdOf(taskQueue, clock, org.orgId, 'monthly-credit-grant');
+  if (compression(clock) === 1 && made.includes(grant)) await client.schedule.getHandle(grant).trigger();
 }
 
 /** The schedules an org has: in real time one for each automation, on compressed days one for all of them. */
@@ -155,9 +175,11 @@ function reconcilerSchedule(taskQueue: string): ScheduleOptions {
   };
 }
 
-async function ensureSchedule(client: Client, options: ScheduleOptions): Promise<void> {
+/** @returns whether it had to be made. */
+async function ensureSchedule(client: Client, options: ScheduleOptions): Promise<boolean> {
   try {
     await client.schedule.create(options);
+    return true;
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;
     const handle = client.schedule.getHandle(options.scheduleId);
@@ -167,6 +189,7 @@ async function ensureSchedule(client: Client, options: ScheduleOptions): Promise
       policies: options.policies,
       action: options.action,
     }));
+    return false;
   }
 }
 

@@ -253,6 +253,24 @@ describe('a run of the schedule', () => {
     ]);
   });
 
+  it('is made up for at once when its Schedule was lost, at the next start of a worker', async () => {
+    const orgId = await newOrg('lost');
+    const memberId = await addMember(orgId, 'UTC', 2);
+    const [joined = ''] = await grantsOf(memberId);
+    await scheduleOf(orgId).delete();
+    await worker.stop();
+    worker = await startWorker(config, createLogger('test', 'silent'));
+    expect(await results(orgId, 1)).toMatchObject([
+      { started: [monthlyCreditGrantId(orgId, monthNow('UTC'))], disabled: [] },
+    ]);
+    await grantOf(orgId, monthNow('UTC')).result();
+    expect(await grantsOf(memberId)).toEqual([joined, ...monthsAfter(joined, monthNow('UTC'))]);
+    // The next start finds it.
+    await worker.stop();
+    worker = await startWorker(config, createLogger('test', 'silent'));
+    expect((await described(orgId))?.info.recentActions).toHaveLength(1);
+  });
+
   it('comes once in a month whose first 00:05 the clocks skip, and once in one with both times', async () => {
     const orgId = await newOrg('skipped', 'America/Asuncion');
     // On 2023-10-01 the clocks went from 00:00 to 01:00; on the first of November nothing happened.

@@ -2,7 +2,7 @@
 import type { Client } from '@temporalio/client';
 import type { Config } from '../../config/config.js';
 import { createTemporalClient } from '../../config/temporal.js';
-import { ensureOrgSchedules, inspectSchedule, orgSchedules } from '../../outbox/schedules.js';
+import { inspectSchedule, orgSchedules, restoreOrgSchedules } from '../../outbox/schedules.js';
 import { createStarter, type Starter } from '../../outbox/starter.js';
 import { SEARCH_ATTRIBUTES } from '../../sandbox/temporal.js';
 import type { DatabaseFacts, OpenRow, SchedulingFacts } from './database.js';
@@ -134,7 +134,7 @@ async function missingSchedules(
       .filter((id) => !found.has(id));
     const conditions = await Promise.all(gone.map((id) => inspectSchedule(client, id)));
     const absent = gone.filter((_, at) => conditions[at]?.state === 'missing');
-    if (absent.length > 0 && repair) await ensureOrgSchedules(client, config.SPARK_TASK_QUEUE, clock, org);
+    if (absent.length > 0 && repair) await restoreOrgSchedules(client, config.SPARK_TASK_QUEUE, clock, org);
     else missing.push(...absent);
   }
   if (missing.length === 0) return [];
