@@ -4,8 +4,6 @@
  */
 import {
   ActivityFailure,
-  allHandlersFinished,
-  condition,
   continueAsNew,
   isCancellation,
   log,
@@ -33,6 +31,7 @@ import { databaseActivities, generationActivities, queueActivities } from '../sh
 import { receiveCommands } from '../shared/commands.js';
 import { createCourier } from '../shared/courier.js';
 import { searchAttributes } from '../shared/search-attributes.js';
+import { countSteps } from '../shared/steps.js';
 import { createWaiting } from '../shared/waiting.js';
 import {
   assignmentsSettledSignal,
@@ -57,7 +56,9 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
   /** False while a step is under way: the rows may then be ahead of the state, so a refusal must wait for its end. */
   let settled = false;
   let told = false;
-  let stepsTaken = 0;
+  /** The date was asked for; not yet answered by a draft. */
+  let requested = false;
+  const steps = countSteps(carried?.stepsTaken);
 
   const inbox = receiveCommands<QueueCommand, DailyQueueView, QueueRefusalCode>(DAILY_QUEUE_COMMANDS, {
     read: readQueueCommand,
@@ -120,7 +121,9 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
 
   async function generate() {
     const { generateQueue } = generationActivities();
-    const stepId = nextStepId();
+    const stepId = steps.nextId();
+    // This draft is what was asked for.
+    requested = false;
     for (;;) {
       const now = waiting.now();
       if (now > lastMoment.at) {
@@ -237,30 +240,22 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
     inbox.settle(command, outcome);
   }
 
-  /** Answers what came too late, until no handler is left waiting. */
-  async function refuseTheRest() {
-    settled = true;
-    do {
-      for (let command = inbox.next(); command !== undefined; command = inbox.next()) {
-        const check = checkQueueCommand(queue, command, waiting.now(), lastMoment);
-        const { code, reason } = check.ok
-          ? { code: 'queue_closed' as const, reason: 'It is closed.' }
-          : check;
-        await refuse(command, code, reason);
-      }
-      await condition(() => allHandlersFinished() || inbox.hasWork());
-    } while (inbox.hasWork());
+  function refuseTheRest() {
+    return inbox.refuseTheRest(async (command) => {
+      const check = checkQueueCommand(queue, command, waiting.now(), lastMoment);
+      const { code, reason } = check.ok ? { code: 'queue_closed' as const, reason: 'It is closed.' } : check;
+      await refuse(command, code, reason);
+    });
   }
 
   /** Starts the next run with what this one knows; put off while a command is under way. */
   async function carryOn() {
     await courier.done();
-    await condition(() => allHandlersFinished() || inbox.hasWork());
-    if (inbox.hasWork()) return;
+    if (!(await inbox.answered())) return;
     await continueAsNew<typeof dailyQueueWorkflow>({
       orgId,
       date,
-      carried: { outcomes: inbox.outcomes, refused: inbox.refused },
+      carried: { outcomes: inbox.outcomes, refused: inbox.refused, stepsTaken: steps.taken },
     });
   }
 
@@ -272,12 +267,6 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
     known = next;
     const wait = queueWait(next);
     if (wait !== null) waiting.announce(wait, label);
-  }
-
-  /** Id of a step that no person asked for: the same on every replay and retry, different for each step. */
-  function nextStepId(): string {
-    stepsTaken += 1;
-    return `${workflowInfo().firstExecutionRunId}:${stepsTaken}`;
   }
 
   function view(): DailyQueueView {
