@@ -8,7 +8,7 @@ export type LifecycleCondition = 'running' | 'missing' | 'failed' | 'ended';
 export interface Starter {
   /** @returns false when it runs or ended well already. */
   start(lifecycle: LifecycleStart): Promise<boolean>;
-  /** Does what an event asks for. A lifecycle that has ended is neither told nor run again. */
+  /** Does what an event asks for. A lifecycle that has ended is neither told nor run again, unless it is asked to. */
   handOver(handover: Handover): Promise<void>;
   /** How the workflow of a row stands; `missing` also after retention. */
   inspect(workflowId: string): Promise<LifecycleCondition>;
@@ -39,7 +39,7 @@ export function createStarter(client: Client, taskQueue: string): Starter {
       );
     },
 
-    async handOver({ lifecycle, signal }) {
+    async handOver({ lifecycle, signal, again = false }) {
       if (signal === undefined) {
         await starter.start(lifecycle);
         return;
@@ -49,7 +49,7 @@ export function createStarter(client: Client, taskQueue: string): Starter {
           ...startOptions(lifecycle),
           signal: signal.name,
           signalArgs: [signal.input],
-          workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
+          workflowIdReusePolicy: again ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
         }),
       );
     },

@@ -39,6 +39,7 @@ import {
   type DailyQueueInput,
   type DailyQueueView,
   dailyQueueState,
+  requestedSignal,
 } from './contract.js';
 
 /** Business time after which a draft that could not be generated is tried again. */
@@ -77,6 +78,13 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
     },
     { description: 'The last open assignment was settled: look at the rows.' },
   );
+  setHandler(
+    requestedSignal,
+    () => {
+      requested = true;
+    },
+    { description: 'The date was asked for: look whether the row is open again.' },
+  );
   setHandler(dailyQueueState, view, {
     description: 'The whole state as JSON, with the newest refused Signals.',
   });
@@ -92,32 +100,48 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
   let queue = opening.state;
   adopt(queue);
 
-  // 1. Generate the draft. Without demand there is no row, and nothing to wait for.
-  if (queue.stage === 'generation') await generate();
-
-  // 2. Ops approve it by the cut-off, or it lapses.
-  while (queue.stage === 'approval') {
-    await untilSomethingHappens();
-    if (workflowInfo().continueAsNewSuggested && queue.stage === 'approval') await carryOn();
+  for (;;) {
+    await runStages();
+    // Everything said: what comes now comes too late.
+    waiting.conclude(queue.queueId === null ? 'no submission asks for a queue' : queue.status, label);
+    settled = true;
+    await courier.done(() => requested);
+    await refuseTheRest();
+    if (!requested) return;
+    // The date was asked for while this run ended. Temporal lets no run end that has not seen its last signal.
+    await lookAgain();
   }
 
-  // 3. Publish: at once.
-  if (queue.stage === 'publishing') {
-    const input = { ...target, revision: queue.revision, now: waiting.now() };
-    const result = await queueActivities().publishQueue.executeWithOptions({ summary: label }, [input]);
-    adopt(result.state);
+  async function runStages() {
+    // 1. Generate the draft. Without demand there is no row, and nothing to wait for.
+    if (queue.stage === 'generation') await generate();
+
+    // 2. Ops approve it by the cut-off, or it lapses.
+    while (queue.stage === 'approval') {
+      await untilSomethingHappens();
+      if (workflowInfo().continueAsNewSuggested && queue.stage === 'approval') await carryOn();
+    }
+
+    // 3. Publish: at once.
+    if (queue.stage === 'publishing') {
+      const input = { ...target, revision: queue.revision, now: waiting.now() };
+      const result = await queueActivities().publishQueue.executeWithOptions({ summary: label }, [input]);
+      adopt(result.state);
+    }
+
+    // 4. Until every assignment is settled.
+    while (queue.stage === 'settling') {
+      await untilSettled();
+      if (workflowInfo().continueAsNewSuggested && queue.stage === 'settling') await carryOn();
+    }
   }
 
-  // 4. Until every assignment is settled.
-  while (queue.stage === 'settling') {
-    await untilSettled();
-    if (workflowInfo().continueAsNewSuggested && queue.stage === 'settling') await carryOn();
+  async function lookAgain() {
+    requested = false;
+    settled = false;
+    const { state } = await db.openQueue.executeWithOptions({ summary: label }, [target]);
+    adopt(state);
   }
-
-  // Everything said: what comes now comes too late.
-  waiting.conclude(queue.queueId === null ? 'no submission asks for a queue' : queue.status, label);
-  await courier.done();
-  await refuseTheRest();
 
   async function generate() {
     const { generateQueue } = generationActivities();
