@@ -22,6 +22,8 @@ export interface DraftChange {
   /** Business ms. */
   now: number;
 }
+  /** When the command was asked for, business ms; left out: now. */
+  requestedAt?: number;
 
 /** @returns why it is refused, or null: the draft is changed. */
 export async function applyToDraft(trx: Trx, change: DraftChange): Promise<QueueRefusal | null> {
@@ -46,7 +48,7 @@ export async function applyToDraft(trx: Trx, change: DraftChange): Promise<Queue
 
 async function approve(
   trx: Trx,
-  { orgId, queue, now }: DraftChange,
+  { orgId, queue, now, requestedAt = now }: DraftChange,
   command: Extract<QueueCommand, { name: 'approve' }>,
 ): Promise<QueueRefusal | null> {
   const draft = await requireDraft(trx, orgId, queue);
@@ -84,7 +86,7 @@ async function approve(
   await patchQueue(trx, orgId, queue.id, {
     status: 'approved',
     approved_by_id: by,
-    approved_at: new Date(now),
+    approved_at: new Date(requestedAt),
     filled_slots: assignments.length,
     revision,
   });

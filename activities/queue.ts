@@ -7,15 +7,16 @@ import { reportAutomation } from '../db/automation-health.js';
 import { type Db, type Trx, withOrg } from '../db/client.js';
 import { readClock } from '../db/clock.js';
 import { emitEvent } from '../db/events.js';
+import { requestedBefore } from '../db/commands.js';
 import { notify } from '../db/notifications.js';
 import { loadDraft } from '../db/queue-drafts.js';
 import { loadQueue, patchQueue, type QueueRow, queueTotals, replaceAssignments } from '../db/queues.js';
 import { loadSettings } from '../db/settings.js';
 import { refuseStep, type Step, takeStep } from '../db/steps.js';
 import { clearWait, saveWait } from '../db/waits.js';
-import type { BusinessClock } from '../domain/calendar.js';
-import { type DailyQueueState, queueWait } from '../domain/daily-queue.js';
-import type { QueueCommand, QueueRefusal } from '../domain/daily-queue-commands.js';
+import { type BusinessClock, toBusiness, toReal } from '../domain/calendar.js';
+import { checkQueueCommand, type DailyQueueState, generateUntil, queueWait } from '../domain/daily-queue.js';
+import { type QueueCommand, type QueueRefusal, readQueueCommand } from '../domain/daily-queue-commands.js';
 import type { OrgSettings, QueueHours } from '../domain/settings.js';
 import { notFound } from './failures.js';
 import { withLifesign } from './lifesign.js';
@@ -122,7 +123,10 @@ export function createQueueActivities({ db }: { db: Db }) {
       );
     },
 
-    /** The cut-off has passed: nothing goes out, the submissions move to the next queue, ops are told. */
+    /**
+     * The cut-off has passed: nothing goes out, the submissions move to the next queue, ops are told. But an approval
+     * that was asked for before it counts; the queue is then approved instead.
+     */
     async lapseQueue(input: QueueTarget & { revision: number; now: number }): Promise<QueueChange> {
       const { orgId, date, revision, workflowId, now } = input;
       // By the draft, because a queue that is asked for again may lapse again.
@@ -133,6 +137,7 @@ export function createQueueActivities({ db }: { db: Db }) {
         async (trx, queue, settings) => {
           if (queue?.status !== 'draft') return null;
           const draft = await loadDraft(trx, orgId, queue.id);
+          if (await approvedInTime(trx, input, queue, settings)) return null;
           const submissionIds = submissionsOf(draft);
           await replaceAssignments(trx, orgId, queue.id, []);
           await patchQueue(trx, orgId, queue.id, {
@@ -305,6 +310,46 @@ export function createQueueActivities({ db }: { db: Db }) {
     });
   }
 }
+/** Applies the first approval that was asked for before the cut-off and holds; refuses those that do not. */
+async function approvedInTime(
+  trx: Trx,
+  target: QueueTarget & { now: number },
+  queue: QueueRow,
+  settings: OrgSettings,
+): Promise<boolean> {
+  const { orgId, date, workflowId, now } = target;
+  if (queue.approve_by === null) return false;
+  const clock = await readClock(trx);
+  const before = new Date(toReal(clock, queue.approve_by.getTime()));
+  const until = {
+    at: generateUntil(date, settings.timezone, settings.queue_hours),
+    hours: settings.queue_hours,
+  };
+  for (const row of await requestedBefore(trx, { orgId, workflowId, name: 'approve', before })) {
+    const read = readQueueCommand('approve', row.payload, row.id);
+    // What cannot be read is refused by the workflow, if it ever comes.
+    if (!read.ok) continue;
+    const { command } = read;
+    const step = stepOf(target, row.id, command.name, command);
+    const refuse = (refusal: QueueRefusal) =>
+      refuseStep<Recorded, { applied: false } & QueueRefusal>(trx, step, { applied: false, ...refusal });
+    const check = checkQueueCommand(await readQueueState(trx, target, queue), command, now, until);
+    if (!check.ok) {
+      await refuse(check);
+      continue;
+    }
+    const requestedAt = toBusiness(clock, row.created_at.getTime());
+    const refusal = await applyToDraft(trx, { orgId, date, command, queue, settings, now, requestedAt });
+    if (refusal !== null) {
+      await refuse(refusal);
+      continue;
+    }
+    await takeStep<Recorded>(trx, step, async () => ({ applied: true }));
+    return true;
+  }
+  return false;
+}
+
 
 class RefusedStep extends Error {
   constructor(readonly refusal: QueueRefusal) {

@@ -185,7 +185,7 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
       alarm === null ? label : `${alarm.kind === 'cutoff' ? 'cut-off' : 'warning'}: ${label}`,
     );
     settled = false;
-    // The cut-off is the cut-off: a command that waits beside it comes too late.
+    // A command that waits beside the cut-off comes too late, unless the rows say that it was an approval in time.
     if (alarm !== null && overdue()) return ring(alarm);
     const command = inbox.next();
     if (command !== undefined) await handle(command);
@@ -217,6 +217,7 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
       { ...target, revision: queue.revision, now },
     ]);
     adopt(state);
+    if (state.status !== 'lapsed') return;
     courier.slack({
       about: label,
       title: `The queue of ${date} lapsed`,
