@@ -3,7 +3,7 @@
  * somebody who dropped out. All by the rules of generation, against the facts of the moment.
  */
 import { targetReachOf } from './credits.js';
-import type { QueueFacts } from './queue-generation-facts.js';
+import type { FactsOfSubmission, QueueFacts } from './queue-generation-facts.js';
 import { assignmentOf } from './queue-generation-output.js';
 import { inserted, nextSlot, slotFits } from './queue-generation-slots.js';
 import type { QueueAssignment } from './queue-generation-types.js';
@@ -153,34 +153,87 @@ export function nextCandidates(
   const known = facts.submission.get(submissionId);
   if (known === undefined) return [];
   const planned = new Planned(state, facts);
-  const reach = planned.of(submissionId).reduce((sum, other) => sum + other.reach, 0);
-  const missing =
-    targetReachOf(planned.credits(known.submission).total, facts.settings.reach_per_credit) - reach;
-  const ranked = facts.supporters.flatMap((supporter) => {
-    if (supporter.conflicts.length > 0) return [];
-    const pair = { submission_id: submissionId, supporter_id: supporter.supporter.member_id };
-    const { assignment } = place(pair, planned, facts, facts.window.first, false);
-    if (assignment === null) return [];
-    // A replacement is asked for even where the rest reaches the target by itself.
-    const counted = missing > 0 ? Math.min(assignment.reach, missing) : assignment.reach;
-    const { last_assignment_at } = supporter.supporter;
-    return [
-      {
-        assignment,
-        value: assignment.affinity * assignment.reliability * counted,
-        rested: rest(last_assignment_at, facts.input.now, facts.settings),
-      },
-    ];
-  });
-  return ranked
-    .sort(
-      (a, b) =>
-        b.value - a.value ||
-        b.rested - a.rested ||
-        (a.assignment.supporter_id < b.assignment.supporter_id ? -1 : 1),
-    )
+  const missing = missingReach(known, planned, facts);
+  return candidatesOf(known, planned, facts)
+    .map((candidate) => ({ ...candidate, value: worthOf(candidate, missing) }))
+    .sort(byValue)
     .slice(0, limit)
     .map(({ assignment, value }) => ({ assignment, value }));
+}
+
+/**
+ * Fills gaps one after another. Each assignment given counts for those after it, as if {@link nextCandidates} were asked
+ * anew with it in the queue; but the supporters are gone through once for a submission, since what is placed can only
+ * exclude more of them.
+ * @returns gives the best assignment for a submission that is not for one of these supporters; null when nobody is left.
+ */
+export function fillGaps(
+  facts: QueueFacts,
+): (submissionId: string, notThese: ReadonlySet<string>) => QueueAssignment | null {
+  const planned = new Planned({ assignments: [], held: false }, facts);
+  const lists = new Map<string, { missing: number; candidates: (Candidate & { value: number })[] }>();
+  return (submissionId, notThese) => {
+    const known = facts.submission.get(submissionId);
+    if (known === undefined) return null;
+    const missing = missingReach(known, planned, facts);
+    let list = lists.get(submissionId);
+    if (list?.missing !== missing) {
+      const candidates = list?.candidates ?? candidatesOf(known, planned, facts);
+      const valued = candidates.map((one) => ({ ...one, value: worthOf(one, missing) })).sort(byValue);
+      list = { missing, candidates: valued };
+      lists.set(submissionId, list);
+    }
+    const gone = new Set<Candidate>();
+    let found: QueueAssignment | null = null;
+    for (const candidate of list.candidates) {
+      const { supporter_id } = candidate.assignment;
+      if (notThese.has(supporter_id)) continue;
+      const pair = { submission_id: submissionId, supporter_id };
+      gone.add(candidate);
+      found = place(pair, planned, facts, facts.window.first, false).assignment;
+      if (found !== null) break;
+    }
+    list.candidates = list.candidates.filter((candidate) => !gone.has(candidate));
+    if (found !== null) planned.add(found);
+    return found;
+  };
+}
+
+interface Candidate {
+  assignment: QueueAssignment;
+  /** 0..1, see rules.md, "Target builder". */
+  rested: number;
+}
+
+/** Reach the submission lacks of its target beside what is planned; 0 or less when it has it. */
+function missingReach({ submission }: FactsOfSubmission, planned: Planned, facts: QueueFacts): number {
+  const reach = planned.of(submission.id).reduce((sum, other) => sum + other.reach, 0);
+  return targetReachOf(planned.credits(submission).total, facts.settings.reach_per_credit) - reach;
+}
+
+/** Everybody who could be placed beside what is planned, in the order of ids. */
+function candidatesOf(known: FactsOfSubmission, planned: Planned, facts: QueueFacts): Candidate[] {
+  return facts.supporters.flatMap(({ supporter, conflicts }) => {
+    if (conflicts.length > 0) return [];
+    const pair = { submission_id: known.submission.id, supporter_id: supporter.member_id };
+    const { assignment } = place(pair, planned, facts, facts.window.first, false);
+    if (assignment === null) return [];
+    return [{ assignment, rested: rest(supporter.last_assignment_at, facts.input.now, facts.settings) }];
+  });
+}
+
+function worthOf({ assignment }: Candidate, missing: number): number {
+  // A replacement is asked for even where the rest reaches the target by itself.
+  const counted = missing > 0 ? Math.min(assignment.reach, missing) : assignment.reach;
+  return assignment.affinity * assignment.reliability * counted;
+}
+
+function byValue(a: Candidate & { value: number }, b: Candidate & { value: number }): number {
+  return (
+    b.value - a.value ||
+    b.rested - a.rested ||
+    (a.assignment.supporter_id < b.assignment.supporter_id ? -1 : 1)
+  );
 }
 
 /** What changed from one draft to another; each list sorted by submission and supporter. */
