@@ -1,9 +1,10 @@
 /** What a queue does not serve moves to the next one, with the reason (rules.md, "Queue generation"). */
 import { sql } from 'kysely';
 import type { Trx } from '../db/client.js';
-import { emitEvents } from '../db/events.js';
+import { emitEvent, emitEvents } from '../db/events.js';
 import { jsonb } from '../db/json.js';
 import { notify } from '../db/notifications.js';
+import { patchQueue, type QueueRow } from '../db/queues.js';
 import { draftedQueueDates } from '../db/targeting.js';
 import { nextSupportDate } from '../domain/daily-queue.js';
 import type { OrgSettings } from '../domain/settings.js';
@@ -21,6 +22,28 @@ export interface Shift {
   settings: OrgSettings;
   /** Business ms. */
   now: number;
+}
+
+/**
+ * Closes a draft that nobody approved, or that cannot be made, and says so.
+ * @param lapse.occasion tells one lapse of the queue from another. @param lapse.now business ms
+ */
+export async function closeLapsed(
+  trx: Trx,
+  lapse: { orgId: string; queue: QueueRow; shifted: number; occasion: string; now: number },
+): Promise<void> {
+  const { orgId, queue, shifted, occasion, now } = lapse;
+  const { id, date, revision } = queue;
+  await patchQueue(trx, orgId, id, { status: 'lapsed', closed_at: new Date(now), filled_slots: 0 });
+  await emitEvent(trx, {
+    orgId,
+    type: 'queue.lapsed',
+    entityType: 'queue',
+    entityId: id,
+    data: { queue_id: id, date, revision, shifted },
+    occurredAt: now,
+    dedupeKey: `queue.lapsed:${id}:${occasion}`,
+  });
 }
 
 /** @returns how many were shifted; what is closed or withdrawn meanwhile is left alone. */

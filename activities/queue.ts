@@ -2,12 +2,13 @@
  * Database activities of the daily queue: one transaction each, under a step id, so that a repeated one changes nothing.
  * Each answers with the state the rows are in afterwards.
  */
+import { createHash } from 'node:crypto';
 import { heartbeat } from '@temporalio/activity';
 import { reportAutomation } from '../db/automation-health.js';
 import { type Db, type Trx, withOrg } from '../db/client.js';
 import { readClock } from '../db/clock.js';
-import { emitEvent } from '../db/events.js';
 import { requestedBefore } from '../db/commands.js';
+import { emitEvent } from '../db/events.js';
 import { notify } from '../db/notifications.js';
 import { loadDraft } from '../db/queue-drafts.js';
 import { loadQueue, patchQueue, type QueueRow, queueTotals, replaceAssignments } from '../db/queues.js';
@@ -23,7 +24,7 @@ import { withLifesign } from './lifesign.js';
 import { applyToDraft } from './queue-commands.js';
 import { draftQueue } from './queue-drafting.js';
 import { publish } from './queue-publish.js';
-import { shiftSubmissions } from './queue-shifts.js';
+import { closeLapsed, shiftSubmissions } from './queue-shifts.js';
 import { readQueueState } from './queue-state.js';
 import { taker } from './taker.js';
 
@@ -136,15 +137,10 @@ export function createQueueActivities({ db }: { db: Db }) {
         null,
         async (trx, queue, settings) => {
           if (queue?.status !== 'draft') return null;
-          const draft = await loadDraft(trx, orgId, queue.id);
           if (await approvedInTime(trx, input, queue, settings)) return null;
+          const draft = await loadDraft(trx, orgId, queue.id);
           const submissionIds = submissionsOf(draft);
           await replaceAssignments(trx, orgId, queue.id, []);
-          await patchQueue(trx, orgId, queue.id, {
-            status: 'lapsed',
-            closed_at: new Date(now),
-            filled_slots: 0,
-          });
           const shifted = await shiftSubmissions(trx, {
             orgId,
             date,
@@ -154,15 +150,7 @@ export function createQueueActivities({ db }: { db: Db }) {
             settings,
             now,
           });
-          await emitEvent(trx, {
-            orgId,
-            type: 'queue.lapsed',
-            entityType: 'queue',
-            entityId: queue.id,
-            data: { queue_id: queue.id, date, revision: queue.revision, shifted },
-            occurredAt: now,
-            dedupeKey: `queue.lapsed:${queue.id}:${queue.revision}`,
-          });
+          await closeLapsed(trx, { orgId, queue, shifted, occasion: `${queue.revision}`, now });
           await notify(trx, {
             orgId,
             audience: { kind: 'ops' },
@@ -220,31 +208,42 @@ export function createQueueActivities({ db }: { db: Db }) {
       });
     },
 
-    /** The draft could not be generated; it is tried again. Admins see it in the automation's health. */
-    async reportQueueFailure(input: QueueTarget & { reason: string; now: number }): Promise<void> {
-      await withOrg(db, input.orgId, async (trx) => {
-        await reportAutomation(trx, AUTOMATION, false, input.reason.slice(0, 500));
+    /**
+     * The draft could not be generated; it is tried again. Admins see it in the automation's health; ops are told once of
+     * each reason.
+     * @param input.stepId the step that failed; absent from runs of before
+     */
+    async reportQueueFailure(
+      input: QueueTarget & { stepId?: string; reason: string; now: number },
+    ): Promise<void> {
+      const { orgId, date, workflowId, stepId = '' } = input;
+      const reason = input.reason.slice(0, 500);
+      await withOrg(db, orgId, async (trx) => {
+        await reportAutomation(trx, AUTOMATION, false, reason);
         await notify(trx, {
-          orgId: input.orgId,
+          orgId,
           audience: { kind: 'ops' },
           type: 'error',
-          title: `The queue of ${input.date} could not be generated`,
+          title: `The queue of ${date} could not be generated`,
           message:
             'It is tried again every quarter of an hour. Look at the workflow in the Temporal UI for the reason.',
-          actionUrl: pageOf(input.date),
-          metadata: { workflow_id: input.workflowId },
-          dedupeKey: `queue-failed:${input.workflowId}`,
+          actionUrl: pageOf(date),
+          metadata: { workflow_id: workflowId },
+          dedupeKey: `queue-failed:${workflowId}:${hashOf(`${stepId}\n${reason}`)}`,
         });
       });
     },
 
-    /** It is too late to generate for this date: ops are told, and a queue that was asked for again is closed again. */
-    async missQueue(input: QueueTarget & { now: number }): Promise<void> {
-      const { orgId, date, workflowId, now } = input;
+    /**
+     * It is too late to generate for this date: ops are told, and a queue that was asked for again lapses again.
+     * @param input.stepId the step that came too late; absent from runs of before
+     */
+    async missQueue(input: QueueTarget & { stepId?: string; now: number }): Promise<void> {
+      const { orgId, date, workflowId, stepId = '', now } = input;
       await withOrg(db, orgId, async (trx) => {
         const queue = await loadQueue(trx, orgId, date, { lock: true });
         if (queue !== undefined && queue.status === 'draft') {
-          await patchQueue(trx, orgId, queue.id, { status: 'lapsed', closed_at: new Date(now) });
+          await closeLapsed(trx, { orgId, queue, shifted: 0, occasion: `missed:${stepId}`, now });
         }
         await clearWait(trx, orgId, workflowId);
         await reportAutomation(
@@ -261,7 +260,7 @@ export function createQueueActivities({ db }: { db: Db }) {
           message: 'Its generation came too late. The submissions are in the next queue.',
           actionUrl: pageOf(date),
           metadata: { workflow_id: workflowId },
-          dedupeKey: `queue-missed:${workflowId}`,
+          dedupeKey: `queue-missed:${workflowId}:${stepId}`,
         });
       });
     },
@@ -310,6 +309,7 @@ export function createQueueActivities({ db }: { db: Db }) {
     });
   }
 }
+
 /** Applies the first approval that was asked for before the cut-off and holds; refuses those that do not. */
 async function approvedInTime(
   trx: Trx,
@@ -350,7 +350,6 @@ async function approvedInTime(
   return false;
 }
 
-
 class RefusedStep extends Error {
   constructor(readonly refusal: QueueRefusal) {
     super(refusal.reason);
@@ -371,6 +370,10 @@ function stepOf(target: QueueTarget, stepId: string, name: string, payload: unkn
 function submissionsOf(draft: Awaited<ReturnType<typeof loadDraft>>): string[] {
   if (draft === undefined) return [];
   return [...new Set([...draft.assignments, ...draft.unfilled].map(({ submission_id }) => submission_id))];
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }
 
 function progress(what: string): void {

@@ -151,7 +151,7 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
     for (;;) {
       const now = waiting.now();
       if (now > lastMoment.at) {
-        await db.missQueue.executeWithOptions({ summary: label }, [{ ...target, now }]);
+        await db.missQueue.executeWithOptions({ summary: label }, [{ ...target, stepId, now }]);
         return adopt({ ...queue, stage: 'closed', status: 'lapsed' });
       }
       try {
@@ -159,18 +159,18 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
         const { state } = await generateQueue.executeWithOptions({ summary: label }, [drafting]);
         return adopt(state.stage === 'generation' ? { ...state, stage: 'closed' } : state);
       } catch (error) {
-        await reportFailure(error);
+        await reportFailure(error, stepId);
         await sleep(realWait(clock, GENERATION_RETRY_MS), { summary: `generate again: ${label}` });
       }
     }
   }
 
-  async function reportFailure(error: unknown) {
+  async function reportFailure(error: unknown, stepId: string) {
     if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
     const reason = error.cause?.message ?? 'unknown';
     log.error('the queue could not be generated', { reason });
     await db.reportQueueFailure.executeWithOptions({ summary: label }, [
-      { ...target, reason, now: waiting.now() },
+      { ...target, stepId, reason, now: waiting.now() },
     ]);
   }
 
@@ -237,7 +237,7 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
     try {
       settle(command, await generationActivities().generateQueue.executeWithOptions(options, [step]));
     } catch (error) {
-      await reportFailure(error);
+      await reportFailure(error, command.commandId);
       await refuse(
         command,
         'generation_failed',
