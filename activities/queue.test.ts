@@ -6,16 +6,19 @@ import { createDatabase, type Db, withOrg } from '../db/client.js';
 import { postCredits } from '../db/credits.js';
 import { ledgerViolations } from '../db/ledger-invariants.js';
 import { insertSubmissionProposal } from '../db/proposals.js';
+import { loadQueueFacts } from '../db/queue-facts.js';
+import { loadSettings } from '../db/settings.js';
 import { HOUR_MS } from '../domain/calendar.js';
 import { nextQueueAlarm } from '../domain/daily-queue.js';
 import type { QueueCommand } from '../domain/daily-queue-commands.js';
+import { checkPair, prepareFacts } from '../domain/queue-changes.js';
 import type { Proposal } from '../domain/targeting-types.js';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.js';
 import { addApproved, addMembers, createQueueOrg, queueFacts } from '../test/support/queue-world.js';
+import { eventually } from '../test/support/review-facts.js';
 import { createQueueActivities } from './queue.js';
 import { backfill } from './queue-backfill.js';
 
-import { eventually } from '../test/support/review-facts.js';
 const DATE = '2026-05-11';
 const NEXT_DATE = '2026-05-12';
 const SIX = Date.UTC(2026, 4, 11, 6);
@@ -191,6 +194,37 @@ describe('ops', () => {
     await ask({ name: 'approve' });
     await publish();
     expect(await supportersOf()).toContain(rocker);
+  });
+
+  it('are told of a pair what the whole network says, from the facts of one supporter', async () => {
+    const [rival = ''] = await addApproved(owner, orgId, [
+      { memberId: others[0] ?? '', slug: 'rival', artist: `one-${orgs}`, supportDate: DATE },
+    ]);
+    await generate();
+    const queue = await facts.queue(DATE);
+    const settings = await withOrg(worker, orgId, (trx) => loadSettings(trx, orgId));
+    const question = { orgId, date: NEXT_DATE, now: TEN, earliest: TEN, settings, queueId: null };
+    const codesOf = async (supporterId: string, supporterIds?: string[]) =>
+      withOrg(worker, orgId, async (trx) => {
+        const { input } = await loadQueueFacts(trx, {
+          ...question,
+          submissionIds: [submission, rival],
+          ...(supporterIds && { supporterIds }),
+        });
+        const prepared = prepareFacts(input);
+        return [submission, rival].map((submission_id) =>
+          checkPair({ submission_id, supporter_id: supporterId }, { assignments: [], held: false }, prepared),
+        );
+      });
+    // The drafts of this date are history for the next: cool-downs of tracks, artists and pairs, both ways.
+    const found = new Set<string>();
+    for (const id of [artist, ...others]) {
+      const whole = await codesOf(id);
+      expect(await codesOf(id, [id])).toEqual(whole);
+      for (const { code } of whole.flat()) found.add(code);
+    }
+    expect(queue?.status).toBe('draft');
+    expect([...found]).toEqual(expect.arrayContaining(['self', 'genre', 'pair_cooldown', 'track_cooldown']));
   });
 
   it('no reason buys what the member cannot pay, or brings in who is there', async () => {
@@ -422,40 +456,6 @@ describe('a queue nobody approves', () => {
     });
   });
 
-  it('warns once for each hour, and again after it was asked for again', async () => {
-    const { state } = await generate();
-    const approveBy = state.approveBy ?? 0;
-    const warn = { ...target(), hours: 3, approveBy, now: TEN };
-    await run(activities.warnOfCutoff, warn);
-    const { state: warned } = await run(activities.warnOfCutoff, warn);
-    expect(warned.warned).toEqual([3]);
-    expect(nextQueueAlarm(warned, TEN)).toEqual({ kind: 'warning', hours: 1, at: approveBy - HOUR_MS });
-    expect(
-      (await facts.notifications()).filter((title) => title.includes('waits for approval')),
-    ).toHaveLength(1);
-  });
-});
-
-describe('what is owed', () => {
-  /** Settles one of the published assignments as failed and gives its credits back, as its workflow does. */
-  async function fail(now: number) {
-    const [row] = await facts.assignments(DATE);
-    const id = row?.id ?? '';
-    await withOrg(worker, orgId, (trx) =>
-      postCredits(trx, orgId, [{ kind: 'release', assignment_id: id }], { at: new Date(now) }),
-    );
-    await sql`update soundcloud_queue_assignments set status = 'failed', settled_at = ${new Date(now)}, closed_at = ${new Date(now)}
-      where id = ${id}`.execute(owner);
-    return { id, supporter: row?.supporter_id ?? '', queueId: row?.queue_id ?? '' };
-  }
-
-  beforeEach(async () => {
-    await generate();
-    await ask({ name: 'approve' });
-    await publish();
-  });
-
-  it('is filled on the day by the next candidate, once', async () => {
   it('asked for again, lapses again with an event and a word to ops each time', async () => {
     const late = Date.UTC(2026, 4, 11, 19);
     const askAgain = () =>
@@ -592,6 +592,40 @@ describe('what is owed', () => {
     });
   });
 
+  it('warns once for each hour, and again after it was asked for again', async () => {
+    const { state } = await generate();
+    const approveBy = state.approveBy ?? 0;
+    const warn = { ...target(), hours: 3, approveBy, now: TEN };
+    await run(activities.warnOfCutoff, warn);
+    const { state: warned } = await run(activities.warnOfCutoff, warn);
+    expect(warned.warned).toEqual([3]);
+    expect(nextQueueAlarm(warned, TEN)).toEqual({ kind: 'warning', hours: 1, at: approveBy - HOUR_MS });
+    expect(
+      (await facts.notifications()).filter((title) => title.includes('waits for approval')),
+    ).toHaveLength(1);
+  });
+});
+
+describe('what is owed', () => {
+  /** Settles one of the published assignments as failed and gives its credits back, as its workflow does. */
+  async function fail(now: number) {
+    const [row] = await facts.assignments(DATE);
+    const id = row?.id ?? '';
+    await withOrg(worker, orgId, (trx) =>
+      postCredits(trx, orgId, [{ kind: 'release', assignment_id: id }], { at: new Date(now) }),
+    );
+    await sql`update soundcloud_queue_assignments set status = 'failed', settled_at = ${new Date(now)}, closed_at = ${new Date(now)}
+      where id = ${id}`.execute(owner);
+    return { id, supporter: row?.supporter_id ?? '', queueId: row?.queue_id ?? '' };
+  }
+
+  beforeEach(async () => {
+    await generate();
+    await ask({ name: 'approve' });
+    await publish();
+  });
+
+  it('is filled on the day by the next candidate, once', async () => {
     const now = Date.UTC(2026, 4, 11, 13);
     const failed = await fail(now);
     const request = { orgId, queueId: failed.queueId, failedAssignmentId: failed.id, now };
