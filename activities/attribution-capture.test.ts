@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { createDatabase, type Db } from '../db/client.js';
 import { dateOf } from '../domain/calendar.js';
-import { createSoundCloudClient } from '../providers/soundcloud/http-client.js';
+import { soundCloudOf } from '../test/support/soundcloud.js';
 import { createWorld, type World } from '../test/support/world.js';
 import { createAttributionCaptureActivities } from './attribution-capture.js';
 
@@ -35,19 +35,10 @@ beforeEach(async () => {
 });
 
 function capture(parentId = submissions[0] ?? '') {
-  const { config, orgId } = world;
-  const takeLeave = async () => ({ allowed: true as const });
+  const { orgId } = world;
   const { captureSnapshots } = createAttributionCaptureActivities({
     db: worker,
-    soundcloud: createSoundCloudClient({
-      apiUrl: config.SOUNDCLOUD_API_URL,
-      tokenUrl: config.SOUNDCLOUD_TOKEN_URL,
-      shortLinkUrl: config.SOUNDCLOUD_SHORT_LINK_URL,
-      clientId: config.SOUNDCLOUD_CLIENT_ID,
-      clientSecret: config.SOUNDCLOUD_CLIENT_SECRET,
-      takeLeave,
-      takeTokenLeave: takeLeave,
-    }),
+    soundcloud: soundCloudOf(world),
   });
   const input = { orgId, parentType: 'submission' as const, parentId, date: DATE, now: Date.now() };
   return new MockActivityEnvironment().run(captureSnapshots, input);
