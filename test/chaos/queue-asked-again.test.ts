@@ -1,8 +1,7 @@
 /** A date is asked for again while the run that let it lapse still has something to deliver: that run goes on with it. */
-import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { dailyQueueState, dailyQueueUpdates } from '../../workflows/daily-queue/contract.js';
-import { addQueueOrg, settleAll, startQueue, type TestQueue } from '../support/daily-queues.js';
+import { addQueueOrg, askAgain, settleAll, startQueue } from '../support/daily-queues.js';
 import { eventually } from '../support/review-facts.js';
 import { createWorld, type World } from '../support/world.js';
 
@@ -18,19 +17,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await world?.remove();
 });
-
-/** As `POST /v1/queues` does. */
-async function askAgain({ orgId, date }: TestQueue): Promise<void> {
-  await world.db.transaction().execute(async (trx) => {
-    const { rows } = await sql<{ id: string }>`
-      update public.soundcloud_queues set status = 'draft', approve_by = null, closed_at = null
-      where org_id = ${orgId} and status = 'lapsed' returning id`.execute(trx);
-    expect(rows).toHaveLength(1);
-    await sql`insert into public.soundcloud_events (org_id, type, entity_type, entity_id, data, occurred_at, dedupe_key)
-      values (${orgId}, 'queue.requested', 'queue', ${rows[0]?.id}, ${JSON.stringify({ date })}::jsonb, now(),
-        'queue.requested:' || gen_random_uuid())`.execute(trx);
-  });
-}
 
 it('is drafted at once, by the run that was ending', { timeout: 90_000 }, async () => {
   const queue = await addQueueOrg(world, Date.now(), SOON);
@@ -52,7 +38,7 @@ it('is drafted at once, by the run that was ending', { timeout: 90_000 }, async 
     .set({ queue_hours: JSON.stringify({ approval_cutoff: '23:59' }) })
     .where('org_id', '=', queue.orgId)
     .execute();
-  await askAgain(queue);
+  await askAgain(world, queue);
   await eventually('the second draft', async () => (await stage()) === 'approval', 15_000);
   expect((await handle.describe()).runId).toBe(runId);
   await handle.executeUpdate(dailyQueueUpdates.approve, { args: [{ by: queue.adminId }] });
@@ -78,7 +64,7 @@ it('is drafted by a new run when the other has ended', { timeout: 60_000 }, asyn
   const handle = await startQueue(world, queue);
   await handle.result();
   const { runId } = await handle.describe();
-  await askAgain(queue);
+  await askAgain(world, queue);
   const latest = world.client.workflow.getHandle(queue.workflowId);
   await eventually('another run', async () => (await latest.describe()).runId !== runId);
   await eventually('its draft', async () => (await queue.facts.drafts()).length === 2);

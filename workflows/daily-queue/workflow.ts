@@ -12,6 +12,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { QueueOpening } from '../../activities/queue.js';
 import { DAY_MS, HOUR_MS, realWait } from '../../domain/calendar.js';
 import {
   checkQueueCommand,
@@ -91,11 +92,11 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
 
   const db = databaseActivities();
   const opening = await db.openQueue.executeWithOptions({ summary: label }, [target]);
-  const { clock, timezone, hours } = opening;
-  const waiting = createWaiting(clock, timezone);
+  const { clock } = opening;
+  const waiting = createWaiting(clock, opening.timezone);
   const courier = createCourier(orgId, label, []);
   businessNow = waiting.now;
-  const lastMoment = { at: generateUntil(date, timezone, hours), hours };
+  let lastMoment = lastMomentOf(opening);
   until = lastMoment;
   let queue = opening.state;
   adopt(queue);
@@ -139,8 +140,15 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
   async function lookAgain() {
     requested = false;
     settled = false;
-    const { state } = await db.openQueue.executeWithOptions({ summary: label }, [target]);
-    adopt(state);
+    const found = await db.openQueue.executeWithOptions({ summary: label }, [target]);
+    lastMoment = lastMomentOf(found);
+    until = lastMoment;
+    adopt(found.state);
+  }
+
+  /** Until when a draft may be generated, by the org's hours as they are now. */
+  function lastMomentOf({ timezone, hours }: QueueOpening) {
+    return { at: generateUntil(date, timezone, hours), hours };
   }
 
   async function generate() {
