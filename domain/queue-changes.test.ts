@@ -14,6 +14,7 @@ import {
 import { generateQueue, type QueueInput } from './queue-generation.js';
 import { NOW, pairsOf, queueInput, submission, supporter, violations } from './queue-generation-fixtures.js';
 import type { QueueAssignment } from './queue-generation-types.js';
+import { rest } from './targeting-score.js';
 
 const at = (hour: number) => NOW + (hour - 6) * HOUR_MS;
 const EMPTY: QueueState = { assignments: [], held: false };
@@ -347,15 +348,39 @@ describe('gaps that are filled one after another', () => {
     const facts = prepareFacts(queueInput({ submissions: tracks, supporters }, {}, credits));
     const gaps = Array.from({ length: 80 }, (_, n) => tracks[(n * 11) % tracks.length]?.id ?? '');
     const notThese = new Map(tracks.map(({ id }, n) => [id, new Set([`m${String(n).padStart(2, '0')}`])]));
+    /** The rule as it reads: everybody is tried, then the best is taken. */
+    const best = (id: string, assignments: readonly QueueAssignment[], out: ReadonlySet<string>) => {
+      const artist = tracks.find((track) => track.id === id)?.member_id ?? '';
+      const own = assignments.filter((one) => one.submission_id === id);
+      const target = (credits[artist] ?? 0) * facts.settings.reach_per_credit;
+      const missing = target - own.reduce((sum, { reach }) => sum + reach, 0);
+      return supporters
+        .filter(({ member_id }) => !out.has(member_id))
+        .flatMap(({ member_id: supporter_id, last_assignment_at }) => {
+          const state = { assignments, held: false };
+          const { assignment } = placeAssignment({ submission_id: id, supporter_id }, state, facts);
+          if (assignment === null) return [];
+          const counted = missing > 0 ? Math.min(assignment.reach, missing) : assignment.reach;
+          const value = assignment.affinity * assignment.reliability * counted;
+          return [{ assignment, value, rested: rest(last_assignment_at, NOW, facts.settings) }];
+        })
+        .sort(
+          (x, y) =>
+            y.value - x.value ||
+            y.rested - x.rested ||
+            (x.assignment.supporter_id < y.assignment.supporter_id ? -1 : 1),
+        );
+    };
     const next = fillGaps(facts);
     const assignments: QueueAssignment[] = [];
     const outcomes = gaps.map((id) => {
       const out = notThese.get(id) ?? new Set<string>();
-      const expected = nextCandidates(id, { assignments, held: false }, facts, 100).find(
-        (candidate) => !out.has(candidate.assignment.supporter_id),
-      )?.assignment;
+      const all = best(id, assignments, new Set());
+      expect(nextCandidates(id, { assignments, held: false }, facts, 5)).toEqual(
+        all.slice(0, 5).map(({ assignment, value }) => ({ assignment, value })),
+      );
       const found = next(id, out);
-      expect(found).toEqual(expected ?? null);
+      expect(found).toEqual(best(id, assignments, out)[0]?.assignment ?? null);
       if (found !== null) assignments.push(found);
       return found !== null;
     });
