@@ -7,7 +7,7 @@ import {
   type DueQuestion,
   releaseClaims,
   standOf,
-  writeSnapshot,
+  writeSnapshots,
 } from '../db/attribution-claims.js';
 import { type Db, withOrg } from '../db/client.js';
 import { readClock } from '../db/clock.js';
@@ -101,7 +101,10 @@ export function createAttributionCaptureActivities({
         case 'failed':
           return { outcome: 'away' };
         case 'free':
-          return { outcome: 'track_not_found' };
+          // Its row was locked when the claims were made: nobody has asked for it yet.
+          return claims.some((claim) => claim.parent_type === parentType && claim.parent_id === parentId)
+            ? { outcome: 'track_not_found' }
+            : { outcome: 'later', notBefore: Date.now() + CLAIMED_RETRY_MS };
       }
     },
   };
@@ -115,35 +118,30 @@ export function createAttributionCaptureActivities({
       const chunk = claims.slice(start, start + CHUNK);
       const tracks = await readTracks(chunk, signal);
       const followers = await readFollowers([...tracks.values()], signal);
-      // What is read is kept, should the next chunk fail.
-      await withOrg(db, orgId, async (trx) => {
-        for (const [claim, track] of tracks) {
-          const late =
-            dayIndex(claim.start_date, date) === 0 &&
-            claim.baseline_by !== null &&
-            now > claim.baseline_by.getTime();
-          await writeSnapshot(trx, orgId, {
-            claim,
-            date,
-            dayIndex: dayIndex(claim.start_date, date),
-            counts: {
-              plays: track.plays,
-              likes: track.likes,
-              reposts: track.reposts,
-              comments: track.comments,
-              followers: followers.get(track.artist.urn) ?? null,
-            },
-            urn: track.urn,
-            metadata: {
-              hidden: !track.revealStats,
-              kind: track.kind,
-              access: track.access,
-              ...(late && { after_first_slot: true }),
-            },
-            collectedAt: now,
-          });
-        }
+      const snapshots = [...tracks].map(([claim, track]) => {
+        const index = dayIndex(claim.start_date, date);
+        const late = index === 0 && claim.baseline_by !== null && now > claim.baseline_by.getTime();
+        return {
+          claim,
+          dayIndex: index,
+          counts: {
+            plays: track.plays,
+            likes: track.likes,
+            reposts: track.reposts,
+            comments: track.comments,
+            followers: followers.get(track.artist.urn) ?? null,
+          },
+          urn: track.urn,
+          metadata: {
+            hidden: !track.revealStats,
+            kind: track.kind,
+            access: track.access,
+            ...(late && { after_first_slot: true }),
+          },
+        };
       });
+      // What is read is kept, should the next chunk fail.
+      await withOrg(db, orgId, (trx) => writeSnapshots(trx, orgId, { date, collectedAt: now }, snapshots));
     }
   }
 

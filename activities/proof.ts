@@ -8,13 +8,11 @@ import { type Judgement, judgeList, type ListSource, type Verdict } from '../dom
 import { parseTrackUrl } from '../domain/track-url.js';
 import { ProviderError } from '../providers/errors.js';
 import { RequestNotYetAllowed } from '../providers/rate-limit.js';
-import type { SoundCloudPage, SoundCloudPort } from '../providers/soundcloud/port.js';
+import type { SoundCloudPort } from '../providers/soundcloud/port.js';
 import { notFound, providerFailure } from './failures.js';
 import { withLifesign } from './lifesign.js';
+import { readList, refusesThis, urnOfUser, wantedTrack } from './repost-lists.js';
 import type { AskedTooSoon } from './soundcloud.js';
-
-/** Pages of 200 rows that are read of a list at most. */
-const MOST_PAGES = 5;
 
 export interface RepostQuestion {
   orgId: string;
@@ -121,7 +119,7 @@ export function createProofActivities({ db, soundcloud }: { db: Db; soundcloud: 
         ? await lookAtSupporter(question, assignment, controls, signal)
         : await lookAtTrack(question, assignment, controls, signal);
     } catch (error) {
-      // Something SoundCloud will never answer is for ops to look at, not a reason to wait for SoundCloud.
+      // For ops to look at, not a reason to wait for SoundCloud.
       if (error instanceof ProviderError && refusesThis(error))
         return nothing('refused_by_soundcloud', question.supporterUrn);
       throw error;
@@ -135,19 +133,16 @@ export function createProofActivities({ db, soundcloud }: { db: Db; soundcloud: 
     signal: AbortSignal,
   ): Promise<Sighting> {
     if (assignment.handle === null) return nothing('no_account', known);
-    const urn = known ?? (await urnOf(assignment.handle, signal));
+    const urn = known ?? (await urnOfUser(soundcloud, assignment.handle, signal));
     if (urn === null) return nothing('profile_not_found', null);
-    const wanted = matcherOf(assignment);
-    const kind = wanted.isSet ? 'set' : 'track';
+    const wanted = trackOf(assignment);
+    const { kind } = wanted;
     const list = await readList(
       (cursor) => soundcloud.userReposts(urn, { limit: 200, cursor, kind }, signal),
-      (row) => wanted.matches(row.urn, row.permalinkUrl),
+      wanted.matches,
     );
     if (list === null) return nothing('profile_not_found', urn);
-    const later = controls.filter((control) => {
-      const { matches } = matcherOf(control);
-      return list.rows.some((row) => matches(row.urn, row.permalinkUrl));
-    });
+    const later = controls.filter((control) => list.rows.some(trackOf(control).matches));
     const facts = {
       rows: list.rows.length,
       // Newest first: what is not in a thousand rows was not reposted since the slot.
@@ -185,56 +180,18 @@ export function createProofActivities({ db, soundcloud }: { db: Db; soundcloud: 
     };
   }
 
-  async function urnOf(handle: string, signal: AbortSignal): Promise<string | null> {
-    const found = await soundcloud.resolve(`https://soundcloud.com/${handle}`, signal);
-    return found.kind === 'user' ? found.user.urn : null;
-  }
-
   async function trackUrnOf(trackUrl: string, signal: AbortSignal): Promise<string | null> {
     const found = await soundcloud.resolve(trackUrl, signal);
     return found.kind === 'track' || found.kind === 'set' ? found.track.urn : null;
   }
 }
 
-/** Reads pages until one shows what is looked for; null when there is no such list. */
-async function readList<Row>(
-  page: (cursor: string | null) => Promise<SoundCloudPage<Row> | null>,
-  isWanted: (row: Row) => boolean,
-): Promise<{ rows: Row[]; shows: boolean; ended: boolean } | null> {
-  const rows: Row[] = [];
-  let cursor: string | null = null;
-  for (let pages = 0; pages < MOST_PAGES; pages += 1) {
-    const read: SoundCloudPage<Row> | null = await page(cursor);
-    if (read === null) return null;
-    rows.push(...read.rows);
-    if (read.rows.some(isWanted)) return { rows, shows: true, ended: false };
-    cursor = read.nextCursor;
-    if (cursor === null) return { rows, shows: false, ended: true };
-  }
-  return { rows, shows: false, ended: false };
-}
-
-/** Recognises a track by its URN, else by its address, with or without the secret token. */
-function matcherOf(track: { track_urn: string | null; track_url: string; live_link_url?: string | null }) {
-  const urls = [track.track_url, track.live_link_url ?? null].flatMap((url) =>
-    url === null ? [] : [withoutToken(url)],
-  );
-  return {
-    isSet: track.track_urn?.startsWith('soundcloud:playlists:') ?? /\/sets\//.test(track.track_url),
-    matches(urn: string, permalinkUrl: string): boolean {
-      if (urn === track.track_urn) return true;
-      const parsed = parseTrackUrl(permalinkUrl);
-      return parsed.ok && urls.includes(withoutToken(parsed.url));
-    },
-  };
+function trackOf(track: { track_urn: string | null; track_url: string; live_link_url?: string | null }) {
+  return wantedTrack({ urn: track.track_urn, urls: [track.track_url, track.live_link_url ?? null] });
 }
 
 function nothing(reason: string, supporterUrn: string | null): Sighting {
   return { verdict: 'inconclusive', positiveControl: false, facts: { reason }, supporterUrn };
-}
-
-function refusesThis({ kind, details }: ProviderError): boolean {
-  return kind === 'not_found' || (kind === 'rejected' && (details.status ?? 0) >= 400);
 }
 
 function answerOf(

@@ -13,7 +13,7 @@ import { loadSettings } from '../db/settings.js';
 import { atTimeOfDay, HOUR_MS } from '../domain/calendar.js';
 import { NOTICE_MINUTES } from '../domain/daily-queue.js';
 import { nextCandidates, prepareFacts, type QueueFacts } from '../domain/queue-changes.js';
-import type { QueueAssignment } from '../domain/queue-generation-types.js';
+import type { QueueInput } from '../domain/queue-generation-types.js';
 import type { OrgSettings } from '../domain/settings.js';
 import { publishedEvents } from './queue-events.js';
 import { scheduleRepost } from './repost-scheduling.js';
@@ -76,23 +76,15 @@ export async function backfill(trx: Trx, request: BackfillRequest): Promise<Back
     .executeTakeFirst();
   if (failed === undefined || failed.replaced) return { placed: false, reason: 'already_replaced' };
 
-  const facts = await factsBeside(trx, {
-    orgId,
-    queue,
-    submissionIds: [failed.submission_id],
-    settings,
-    now,
-  });
+  const beside = { orgId, queue, submissionIds: [failed.submission_id], settings, now };
+  const facts = prepareFacts(await factsBeside(trx, beside));
   if (!facts.submission.has(failed.submission_id)) return { placed: false, reason: 'submission_closed' };
   const placed = await placeNext(trx, {
     orgId,
     queueId,
     submissionId: failed.submission_id,
     replacementFor: failedAssignmentId,
-    position: await nextPosition(trx, orgId, queueId),
     facts,
-    placedBefore: [],
-    notThese: new Set(),
     now,
   });
   if (placed === null) return { placed: false, reason: 'no_candidate' };
@@ -114,7 +106,7 @@ function mayBackfill(date: string, settings: OrgSettings, now: number): boolean 
   return atTimeOfDay(date, window_end, settings.timezone) - now >= backfill_min_hours * HOUR_MS;
 }
 
-/** The facts for somebody further: the queue's own assignments take slots, start cool-downs and are paid. */
+/** The facts for somebody further: the queue's own assignments take slots and start cool-downs. */
 export async function factsBeside(
   trx: Trx,
   input: {
@@ -124,41 +116,33 @@ export async function factsBeside(
     settings: OrgSettings;
     now: number;
   },
-): Promise<QueueFacts> {
+): Promise<QueueInput> {
   const { orgId, queue, submissionIds, settings, now } = input;
   const earliest = now + NOTICE_MS;
   const question = { orgId, date: queue.date, now, earliest, settings, queueId: null, submissionIds };
-  return prepareFacts((await loadQueueFacts(trx, question)).input);
+  return (await loadQueueFacts(trx, question)).input;
 }
 
 /**
  * Inserts the best candidate whose repost the member can pay, with its hold.
  * @returns the assignment, or null when nobody is left.
  */
-export async function placeNext(
+async function placeNext(
   trx: Trx,
   input: {
     orgId: string;
     queueId: string;
     submissionId: string;
-    replacementFor: string | null;
-    position: number;
+    replacementFor: string;
     facts: QueueFacts;
-    /** Placed since the facts were read; their credits are held. */
-    placedBefore: readonly QueueAssignment[];
-    /** Supporters who are not to be asked. */
-    notThese: ReadonlySet<string>;
     now: number;
   },
 ): Promise<DraftAssignment | null> {
-  const { orgId, queueId, submissionId, replacementFor, position, facts, placedBefore, notThese, now } =
-    input;
+  const { orgId, queueId, submissionId, replacementFor, facts, now } = input;
   const artist = facts.submission.get(submissionId)?.submission.member_id ?? null;
   if (artist === null) return null;
-  // The facts were read before those were paid: their credits still stand in the balances.
-  const state = { assignments: placedBefore, held: false };
-  for (const { assignment } of nextCandidates(submissionId, state, facts, 10 + notThese.size)) {
-    if (notThese.has(assignment.supporter_id)) continue;
+  const position = await nextPosition(trx, orgId, queueId);
+  for (const { assignment } of nextCandidates(submissionId, { assignments: [], held: false }, facts)) {
     const placed: DraftAssignment = {
       ...assignment,
       id: randomUUID(),

@@ -3,13 +3,14 @@ import { writeWorkerAudit } from '../db/audit.js';
 import type { Trx } from '../db/client.js';
 import { emitEvent } from '../db/events.js';
 import { insertDraft, loadDraft } from '../db/queue-drafts.js';
-import { loadQueueFacts } from '../db/queue-facts.js';
+import { loadOwed, loadQueueFacts, type QueueQuestion } from '../db/queue-facts.js';
 import { patchQueue, type QueueRow, replaceAssignments } from '../db/queues.js';
 import { orgUser } from '../db/submissions.js';
 import { NOTICE_MINUTES } from '../domain/daily-queue.js';
 import type { QueueCommand, QueueRefusal } from '../domain/daily-queue-commands.js';
+import type { QueueInput } from '../domain/queue-generation-types.js';
 import type { OrgSettings } from '../domain/settings.js';
-import { editDraft, withTakenOut } from './queue-edits.js';
+import { dropFromDraft, placeInDraft, withTakenOut } from './queue-edits.js';
 import { withReplacements } from './queue-publish.js';
 
 export interface DraftChange {
@@ -21,6 +22,8 @@ export interface DraftChange {
   settings: OrgSettings;
   /** Business ms. */
   now: number;
+  /** When the command was asked for, business ms; left out: now. */
+  requestedAt?: number;
 }
 
 /** @returns why it is refused, or null: the draft is changed. */
@@ -46,7 +49,7 @@ export async function applyToDraft(trx: Trx, change: DraftChange): Promise<Queue
 
 async function approve(
   trx: Trx,
-  { orgId, queue, now }: DraftChange,
+  { orgId, queue, now, requestedAt = now }: DraftChange,
   command: Extract<QueueCommand, { name: 'approve' }>,
 ): Promise<QueueRefusal | null> {
   const draft = await requireDraft(trx, orgId, queue);
@@ -84,7 +87,7 @@ async function approve(
   await patchQueue(trx, orgId, queue.id, {
     status: 'approved',
     approved_by_id: by,
-    approved_at: new Date(now),
+    approved_at: new Date(requestedAt),
     filled_slots: assignments.length,
     revision,
   });
@@ -114,10 +117,14 @@ async function edit(
   const draft = await requireDraft(trx, orgId, queue);
   const earliest = now + NOTICE_MINUTES * 60_000;
   const question = { orgId, date, now, earliest, settings, queueId: queue.id };
-  const { input, owed } = await loadQueueFacts(trx, question);
-  const result = editDraft(command, draft, input);
+  const result =
+    command.name === 'dropAssignment'
+      ? dropFromDraft(command, draft)
+      : placeInDraft(command, draft, await factsAbout(trx, question, command.supporterId));
   if (!result.ok) return { code: result.code, reason: result.reason };
   const { unfilled, edit: what, override, cause } = result.draft;
+  const submissionIds = [...new Set(result.draft.assignments.map(({ submission_id }) => submission_id))];
+  const owed = await loadOwed(trx, { ...question, submissionIds });
   const assignments = withReplacements(result.draft.assignments, owed);
   const by = await orgUser(trx, orgId, command.by);
   const revision = queue.revision + 1;
@@ -149,6 +156,11 @@ async function edit(
     });
   }
   return null;
+}
+
+/** What the rules ask about one supporter, and no more of the network. */
+async function factsAbout(trx: Trx, question: QueueQuestion, supporterId: string): Promise<QueueInput> {
+  return (await loadQueueFacts(trx, { ...question, supporterIds: [supporterId] })).input;
 }
 
 async function requireDraft(trx: Trx, orgId: string, queue: QueueRow) {

@@ -19,7 +19,7 @@ import type { QueueCommand } from '../domain/daily-queue-commands.js';
 import type { QueueDraft } from '../domain/queue-generation.js';
 import type { OrgSettings } from '../domain/settings.js';
 import { withReplacements } from './queue-publish.js';
-import { takeShiftsBack } from './queue-shifts.js';
+import { closeLapsed, takeShiftsBack } from './queue-shifts.js';
 
 export interface Drafting {
   orgId: string;
@@ -37,13 +37,13 @@ export interface Drafting {
 
 /** Without open demand no queue is made; one that was asked for again lapses again. */
 export async function draftQueue(trx: Trx, drafting: Drafting): Promise<void> {
-  const { orgId, date, command, queue, settings, now, progress } = drafting;
+  const { orgId, date, stepId, command, queue, settings, now, progress } = drafting;
   const again = command !== null;
   const previous = queue === undefined ? undefined : await loadDraft(trx, orgId, queue.id);
   if (queue !== undefined && previous !== undefined && !again) {
     const before = [...previous.assignments, ...previous.unfilled].map(({ submission_id }) => submission_id);
     const submissionIds = [...new Set(before)];
-    const occasion = `${queue.id}:again:${queue.revision}`;
+    const occasion = `${queue.id}:again:${stepId}`;
     await takeShiftsBack(trx, { orgId, date, submissionIds, occasion, now });
   }
   progress('reading the network');
@@ -51,7 +51,16 @@ export async function draftQueue(trx: Trx, drafting: Drafting): Promise<void> {
   const { input, owed } = await loadQueueFacts(trx, { orgId, date, now, earliest: now, settings, queueId });
   if (input.submissions.length === 0 && !again) {
     if (queue !== undefined) {
-      await patchQueue(trx, orgId, queue.id, { status: 'lapsed', closed_at: new Date(now) });
+      await closeLapsed(trx, { orgId, queue, shifted: 0, occasion: `no-demand:${stepId}`, now });
+      await notify(trx, {
+        orgId,
+        audience: { kind: 'ops' },
+        type: 'queue',
+        title: `There is no queue for ${date}`,
+        message: 'It was asked for again, but no submission asks for a place in it.',
+        actionUrl: `/console/queues/${date}`,
+        metadata: { queue_id: queue.id },
+      });
     }
     return;
   }

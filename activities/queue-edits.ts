@@ -20,18 +20,18 @@ export interface EditedDraft {
   cause: DraftCause;
 }
 
+type Edited = { ok: true; draft: EditedDraft } | ({ ok: false } & QueueRefusal);
+
 /**
- * The draft after an edit.
- * @param draft what stands. @param input the facts of the moment, without the queue's own assignments.
+ * The draft after somebody was brought in.
+ * @param draft what stands. @param input the facts of the moment about the supporter, without the queue's own assignments.
  */
-export function editDraft(
-  command: QueueEdit,
+export function placeInDraft(
+  command: Exclude<QueueEdit, { name: 'dropAssignment' }>,
   draft: { assignments: readonly DraftAssignment[]; unfilled: readonly StoredUnfilled[] },
   input: QueueInput,
-): { ok: true; draft: EditedDraft } | ({ ok: false } & QueueRefusal) {
+): Edited {
   switch (command.name) {
-    case 'dropAssignment':
-      return drop(command, draft);
     case 'swapAssignment': {
       const old = draft.assignments.find(({ id }) => id === command.assignmentId);
       if (old === undefined) return unknownAssignment(command.assignmentId);
@@ -67,10 +67,11 @@ export function editDraft(
   }
 }
 
-function drop(
+/** The draft after an assignment was taken out. */
+export function dropFromDraft(
   command: Extract<QueueEdit, { name: 'dropAssignment' }>,
   draft: { assignments: readonly DraftAssignment[]; unfilled: readonly StoredUnfilled[] },
-): ReturnType<typeof editDraft> {
+): Edited {
   const old = draft.assignments.find(({ id }) => id === command.assignmentId);
   if (old === undefined) return unknownAssignment(command.assignmentId);
   const { submission_id, supporter_id } = old;

@@ -2,9 +2,10 @@
  * Publishing a queue (lifecycles.md, "dailyQueue", step 3): every assignment is checked once more against the facts of
  * the moment, credits are held, what no longer holds is refilled, and everybody is told, all in one transaction.
  */
+import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import type { Trx } from '../db/client.js';
-import { postCredits } from '../db/credits.js';
+import { lockWallets, postCredits } from '../db/credits.js';
 import { emitEvents } from '../db/events.js';
 import { notify } from '../db/notifications.js';
 import { insertDraft, loadDraft, loadGeneratedDraft, type StoredUnfilled } from '../db/queue-drafts.js';
@@ -12,15 +13,16 @@ import { loadQueueFacts } from '../db/queue-facts.js';
 import {
   type DraftAssignment,
   deleteAssignments,
+  insertAssignments,
   patchQueue,
   type QueueRow,
   replaceAssignments,
 } from '../db/queues.js';
 import { NOTICE_MINUTES } from '../domain/daily-queue.js';
-import { prepareFacts, recheck } from '../domain/queue-changes.js';
+import { fillGaps, prepareFacts, recheck } from '../domain/queue-changes.js';
 import type { QueueInput } from '../domain/queue-generation-types.js';
 import type { OrgSettings } from '../domain/settings.js';
-import { factsBeside, placeNext } from './queue-backfill.js';
+import { factsBeside } from './queue-backfill.js';
 import { publishedEvents } from './queue-events.js';
 import { shiftSubmissions } from './queue-shifts.js';
 import { scheduleReposts } from './repost-scheduling.js';
@@ -34,9 +36,14 @@ export interface Published {
   shifted: number;
 }
 
+interface Because {
+  code: string;
+  facts: object;
+}
+
 interface Dropped {
   assignment: DraftAssignment;
-  because: { code: string; facts: object }[];
+  because: Because[];
 }
 
 /** @param queue locked by the caller, status `approved`. @param now business ms. */
@@ -48,30 +55,31 @@ export async function publish(
   const approved = await loadDraft(trx, orgId, queue.id, queue.revision);
   if (approved === undefined) throw new Error(`Queue ${queue.id} has no draft ${queue.revision}.`);
   const generated = await loadGeneratedDraft(trx, orgId, queue.id, queue.revision);
-  await lockSubmissions(trx, orgId, queue.id);
+  // From here on nobody else spends what the facts say can be spent.
+  await lockWallets(trx, orgId, await lockSubmissions(trx, orgId, queue.id));
 
   progress('checking every assignment');
   const earliest = now + NOTICE_MINUTES * 60_000;
   const question = { orgId, date: queue.date, now, earliest, settings, queueId: queue.id };
   const { input: facts, owed } = await loadQueueFacts(trx, question);
   const { kept, dropped } = checkAll(approved.assignments, facts, owed);
-
-  progress('holding credits');
+  const artists = new Map(facts.submissions.map(({ id, member_id }) => [id, member_id]));
   await replaceAssignments(trx, orgId, queue.id, kept);
-  const unpaid = await holdCredits(trx, orgId, kept, facts, now);
-  await deleteAssignments(
-    trx,
-    orgId,
-    queue.id,
-    unpaid.map(({ assignment }) => assignment.id),
-  );
-  dropped.push(...unpaid);
-  const gone = new Set(unpaid.map(({ assignment }) => assignment.id));
-  const paid = kept.filter((assignment) => !gone.has(assignment.id));
 
   progress('looking for others');
   const takenOut = supportersTakenOut(generated?.assignments ?? [], approved.assignments);
-  const refills = await refill(trx, { ...input, dropped, takenOut, position: kept.length + 1 });
+  const chosen = await chooseRefills(trx, { ...input, kept, dropped, takenOut, artists });
+  await insertAssignments(trx, orgId, queue.id, chosen);
+
+  progress('holding credits');
+  const unpaid = await holdCredits(trx, orgId, [...kept, ...chosen], artists, now);
+  await deleteAssignments(trx, orgId, queue.id, [...unpaid.keys()]);
+  const refills = chosen.filter(({ id }) => !unpaid.has(id));
+  const paid = kept.filter(({ id }) => !unpaid.has(id));
+  for (const assignment of kept) {
+    const because = unpaid.get(assignment.id);
+    if (because !== undefined) dropped.push({ assignment, because: [because] });
+  }
 
   const assignments = [...paid, ...refills].sort((a, b) => a.slot_at - b.slot_at || a.position - b.position);
   await renumber(trx, orgId, queue.id, assignments);
@@ -154,15 +162,19 @@ export async function publish(
   return result;
 }
 
-/** A submission that is withdrawn at this moment is withdrawn before, or not any more. In id order, before the wallets. */
-async function lockSubmissions(trx: Trx, orgId: string, queueId: string): Promise<void> {
-  await sql`
-    select s.id from public.soundcloud_submissions s
+/**
+ * A submission that is withdrawn at this moment is withdrawn before, or not any more. In id order, before the wallets.
+ * @returns the members who pay
+ */
+async function lockSubmissions(trx: Trx, orgId: string, queueId: string): Promise<string[]> {
+  const { rows } = await sql<{ member_id: string | null }>`
+    select s.member_id from public.soundcloud_submissions s
     where s.org_id = ${orgId} and s.id in (
       select a.submission_id from public.soundcloud_queue_assignments a
       where a.org_id = ${orgId} and a.queue_id = ${queueId}
     )
     order by s.id for update`.execute(trx);
+  return [...new Set(rows.map((row) => row.member_id).filter((id) => id !== null))];
 }
 
 function checkAll(
@@ -204,15 +216,14 @@ export function withReplacements(
   }));
 }
 
-/** Holds the price of every assignment. @returns those whose member cannot pay: the wallet changed this very moment. */
+/** Holds the price of every assignment at once. @returns why, for those whose member cannot pay after all, by id */
 async function holdCredits(
   trx: Trx,
   orgId: string,
   assignments: readonly DraftAssignment[],
-  facts: QueueInput,
+  artists: ReadonlyMap<string, string | null>,
   now: number,
-): Promise<Dropped[]> {
-  const artists = new Map(facts.submissions.map(({ id, member_id }) => [id, member_id]));
+): Promise<Map<string, Because>> {
   const results = await postCredits(
     trx,
     orgId,
@@ -224,12 +235,12 @@ async function holdCredits(
     })),
     { at: new Date(now), partial: true },
   );
-  return assignments.flatMap((assignment, n) => {
+  const unpaid = new Map<string, Because>();
+  for (const [n, { id, credits: price }] of assignments.entries()) {
     const refused = results[n]?.refused ?? null;
-    return refused === null
-      ? []
-      : [{ assignment, because: [{ code: refused, facts: { price: assignment.credits } }] }];
-  });
+    if (refused !== null) unpaid.set(id, { code: refused, facts: { price } });
+  }
+  return unpaid;
 }
 
 /** Supporters ops took out of a submission's assignments: they do not come back by the back door. */
@@ -247,42 +258,49 @@ function supportersTakenOut(
   return out;
 }
 
-async function refill(
+/** Who is asked instead of those who were dropped, as far as the members can pay beside what is kept. */
+async function chooseRefills(
   trx: Trx,
   input: {
     orgId: string;
     queue: QueueRow;
     settings: OrgSettings;
     now: number;
+    /** In the rows, not yet paid. */
+    kept: readonly DraftAssignment[];
     dropped: readonly Dropped[];
     takenOut: ReadonlyMap<string, Set<string>>;
-    position: number;
+    artists: ReadonlyMap<string, string | null>;
   },
 ): Promise<DraftAssignment[]> {
-  const { orgId, queue, settings, now, dropped, takenOut } = input;
+  const { orgId, queue, settings, now, kept, dropped, takenOut, artists } = input;
   if (dropped.length === 0) return [];
-  const submissionIds = [...new Set(dropped.map(({ assignment }) => assignment.submission_id))];
-  const facts = await factsBeside(trx, { orgId, queue, submissionIds, settings, now });
+  // What asks for nothing any more, because another queue serves it or it was withdrawn, gets nobody else.
+  const asking = dropped.filter(({ assignment }) => artists.has(assignment.submission_id));
+  const notThese = new Map<string, Set<string>>();
+  for (const { assignment } of asking) {
+    const { submission_id, supporter_id } = assignment;
+    const list = notThese.get(submission_id) ?? new Set(takenOut.get(submission_id));
+    notThese.set(submission_id, list.add(supporter_id));
+  }
+  const facts = await factsBeside(trx, { orgId, queue, submissionIds: [...notThese.keys()], settings, now });
+  const promised = new Map<string | null, number>();
+  for (const { submission_id, credits } of kept) {
+    const member = artists.get(submission_id) ?? null;
+    promised.set(member, (promised.get(member) ?? 0) + credits);
+  }
+  const balances = facts.balances.map(({ member_id, spendable }) => ({
+    member_id,
+    spendable: spendable - (promised.get(member_id) ?? 0),
+  }));
+  const next = fillGaps(prepareFacts({ ...facts, balances }));
   const refills: DraftAssignment[] = [];
-  for (const { assignment } of dropped) {
-    const { submission_id: submissionId } = assignment;
-    if (!facts.submission.has(submissionId)) continue;
-    const notThese = new Set(takenOut.get(submissionId));
-    for (const other of dropped) {
-      if (other.assignment.submission_id === submissionId) notThese.add(other.assignment.supporter_id);
-    }
-    const placed = await placeNext(trx, {
-      orgId,
-      queueId: queue.id,
-      submissionId,
-      replacementFor: assignment.replacement_for,
-      position: input.position + refills.length,
-      facts,
-      placedBefore: refills,
-      notThese,
-      now,
-    });
-    if (placed !== null) refills.push(placed);
+  for (const { assignment } of asking) {
+    const { submission_id, replacement_for } = assignment;
+    const found = next(submission_id, notThese.get(submission_id) ?? new Set());
+    if (found === null) continue;
+    const position = kept.length + refills.length + 1;
+    refills.push({ ...found, id: randomUUID(), position, replacement_for, override: null });
   }
   return refills;
 }

@@ -1,9 +1,10 @@
 /** What a queue does not serve moves to the next one, with the reason (rules.md, "Queue generation"). */
 import { sql } from 'kysely';
 import type { Trx } from '../db/client.js';
-import { emitEvents } from '../db/events.js';
+import { emitEvent, emitEvents } from '../db/events.js';
 import { jsonb } from '../db/json.js';
 import { notify } from '../db/notifications.js';
+import { patchQueue, type QueueRow } from '../db/queues.js';
 import { draftedQueueDates } from '../db/targeting.js';
 import { nextSupportDate } from '../domain/daily-queue.js';
 import type { OrgSettings } from '../domain/settings.js';
@@ -23,6 +24,28 @@ export interface Shift {
   now: number;
 }
 
+/**
+ * Closes a draft that nobody approved, or that cannot be made, and says so.
+ * @param lapse.occasion tells one lapse of the queue from another. @param lapse.now business ms
+ */
+export async function closeLapsed(
+  trx: Trx,
+  lapse: { orgId: string; queue: QueueRow; shifted: number; occasion: string; now: number },
+): Promise<void> {
+  const { orgId, queue, shifted, occasion, now } = lapse;
+  const { id, date, revision } = queue;
+  await patchQueue(trx, orgId, id, { status: 'lapsed', closed_at: new Date(now), filled_slots: 0 });
+  await emitEvent(trx, {
+    orgId,
+    type: 'queue.lapsed',
+    entityType: 'queue',
+    entityId: id,
+    data: { queue_id: id, date, revision, shifted },
+    occurredAt: now,
+    dedupeKey: `queue.lapsed:${id}:${occasion}`,
+  });
+}
+
 /** @returns how many were shifted; what is closed or withdrawn meanwhile is left alone. */
 export async function shiftSubmissions(trx: Trx, shift: Shift): Promise<number> {
   const { orgId, date, submissionIds, reason, occasion, settings, now } = shift;
@@ -40,18 +63,7 @@ export async function shiftSubmissions(trx: Trx, shift: Shift): Promise<number> 
     from chosen where s.org_id = ${orgId} and s.id = chosen.id
     returning s.id, s.shift_count,
       coalesce(nullif(concat_ws(' – ', s.artist_name, s.track_name), ''), s.id::text) as label`.execute(trx);
-  await emitEvents(
-    trx,
-    rows.map((row) => ({
-      orgId,
-      type: 'submission.shifted' as const,
-      entityType: 'submission',
-      entityId: row.id,
-      data: { submission_id: row.id, support_date: next, reason, shift_count: row.shift_count },
-      occurredAt: now,
-      dedupeKey: `submission.shifted:${row.id}:${occasion}`,
-    })),
-  );
+  await tellShifted(trx, { orgId, rows, to: next, reason, occasion, now });
   const { max_shifts } = settings.review;
   const tired = rows.filter((row) => row.shift_count > 0 && row.shift_count % max_shifts === 0);
   await askOps(trx, orgId, tired, max_shifts);
@@ -65,29 +77,50 @@ export async function takeShiftsBack(
 ): Promise<void> {
   const { orgId, date, submissionIds, occasion, now } = input;
   const { rows } = await sql<{ id: string; shift_count: number }>`
+    with chosen as (
+      select id from public.soundcloud_submissions s
+      where s.org_id = ${orgId} and s.id = any (${[...submissionIds]}::uuid[])
+        and s.status = 'approved' and s.closed_at is null and s.support_ended_at is null
+        and s.support_date > ${date}::date
+        -- What another queue serves meanwhile stays there.
+        and not exists (
+          select from public.soundcloud_queue_assignments a
+          join public.soundcloud_queues q on q.org_id = a.org_id and q.id = a.queue_id
+          where a.org_id = s.org_id and a.submission_id = s.id and q.date > ${date}::date)
+      order by s.id for update
+    )
     update public.soundcloud_submissions s
     set support_date = ${date}::date, shift_count = greatest(s.shift_count - 1, 0),
       auto_shifted = s.shift_count > 1, shift_reason = case when s.shift_count > 1 then s.shift_reason end
-    where s.org_id = ${orgId} and s.id = any (${[...submissionIds]}::uuid[])
-      and s.status = 'approved' and s.closed_at is null and s.support_ended_at is null
-      and s.support_date > ${date}::date
-      -- What another queue serves meanwhile stays there.
-      and not exists (
-        select from public.soundcloud_queue_assignments a
-        join public.soundcloud_queues q on q.org_id = a.org_id and q.id = a.queue_id
-        where a.org_id = s.org_id and a.submission_id = s.id and q.date > ${date}::date)
+    from chosen where s.org_id = ${orgId} and s.id = chosen.id
     returning s.id, s.shift_count`.execute(trx);
   const reason = `The queue of ${date} is made after all.`;
+  await tellShifted(trx, { orgId, rows, to: date, reason, occasion, now });
+}
+
+async function tellShifted(
+  trx: Trx,
+  shifted: {
+    orgId: string;
+    rows: readonly { id: string; shift_count: number }[];
+    /** The date they are in now. */
+    to: string;
+    reason: string;
+    occasion: string;
+    now: number;
+  },
+): Promise<void> {
+  const { orgId, rows, to, reason, occasion, now } = shifted;
   await emitEvents(
     trx,
-    rows.map((row) => ({
+    rows.map(({ id, shift_count }) => ({
       orgId,
       type: 'submission.shifted' as const,
       entityType: 'submission',
-      entityId: row.id,
-      data: { submission_id: row.id, support_date: date, reason, shift_count: row.shift_count },
+      entityId: id,
+      data: { submission_id: id, support_date: to, reason, shift_count },
       occurredAt: now,
-      dedupeKey: `submission.shifted:${row.id}:${occasion}`,
+      dedupeKey: `submission.shifted:${id}:${occasion}`,
     })),
   );
 }

@@ -6,12 +6,16 @@ import { createDatabase, type Db, withOrg } from '../db/client.js';
 import { postCredits } from '../db/credits.js';
 import { ledgerViolations } from '../db/ledger-invariants.js';
 import { insertSubmissionProposal } from '../db/proposals.js';
+import { loadQueueFacts } from '../db/queue-facts.js';
+import { loadSettings } from '../db/settings.js';
 import { HOUR_MS } from '../domain/calendar.js';
 import { nextQueueAlarm } from '../domain/daily-queue.js';
 import type { QueueCommand } from '../domain/daily-queue-commands.js';
+import { checkPair, prepareFacts } from '../domain/queue-changes.js';
 import type { Proposal } from '../domain/targeting-types.js';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.js';
 import { addApproved, addMembers, createQueueOrg, queueFacts } from '../test/support/queue-world.js';
+import { eventually } from '../test/support/review-facts.js';
 import { createQueueActivities } from './queue.js';
 import { backfill } from './queue-backfill.js';
 
@@ -190,6 +194,37 @@ describe('ops', () => {
     await ask({ name: 'approve' });
     await publish();
     expect(await supportersOf()).toContain(rocker);
+  });
+
+  it('are told of a pair what the whole network says, from the facts of one supporter', async () => {
+    const [rival = ''] = await addApproved(owner, orgId, [
+      { memberId: others[0] ?? '', slug: 'rival', artist: `one-${orgs}`, supportDate: DATE },
+    ]);
+    await generate();
+    const queue = await facts.queue(DATE);
+    const settings = await withOrg(worker, orgId, (trx) => loadSettings(trx, orgId));
+    const question = { orgId, date: NEXT_DATE, now: TEN, earliest: TEN, settings, queueId: null };
+    const codesOf = async (supporterId: string, supporterIds?: string[]) =>
+      withOrg(worker, orgId, async (trx) => {
+        const { input } = await loadQueueFacts(trx, {
+          ...question,
+          submissionIds: [submission, rival],
+          ...(supporterIds && { supporterIds }),
+        });
+        const prepared = prepareFacts(input);
+        return [submission, rival].map((submission_id) =>
+          checkPair({ submission_id, supporter_id: supporterId }, { assignments: [], held: false }, prepared),
+        );
+      });
+    // The drafts of this date are history for the next: cool-downs of tracks, artists and pairs, both ways.
+    const found = new Set<string>();
+    for (const id of [artist, ...others]) {
+      const whole = await codesOf(id);
+      expect(await codesOf(id, [id])).toEqual(whole);
+      for (const { code } of whole.flat()) found.add(code);
+    }
+    expect(queue?.status).toBe('draft');
+    expect([...found]).toEqual(expect.arrayContaining(['self', 'genre', 'pair_cooldown', 'track_cooldown']));
   });
 
   it('no reason buys what the member cannot pay, or brings in who is there', async () => {
@@ -418,6 +453,142 @@ describe('a queue nobody approves', () => {
       support_date: DATE,
       shift_count: 0,
       auto_shifted: false,
+    });
+  });
+
+  it('asked for again, lapses again with an event and a word to ops each time', async () => {
+    const late = Date.UTC(2026, 4, 11, 19);
+    const askAgain = () =>
+      sql`update soundcloud_queues set status = 'draft', approve_by = null, closed_at = null
+        where org_id = ${orgId}`.execute(owner);
+    const { state } = await generate();
+    await run(activities.lapseQueue, {
+      ...target(),
+      revision: state.revision,
+      now: Date.UTC(2026, 4, 11, 12),
+    });
+    for (const stepId of ['run-1:1', 'run-2:1']) {
+      await askAgain();
+      for (const _ of ['once', 'and repeated']) {
+        await run(activities.missQueue, { ...target(), stepId, now: late });
+      }
+    }
+    expect((await facts.events())['queue.lapsed']).toBe(3);
+    expect(await facts.queue(DATE)).toMatchObject({ status: 'lapsed', closed_at: new Date(late) });
+    const missed = async () =>
+      (await facts.notifications()).filter((title) => title === `There is no queue for ${DATE}`).length;
+    expect(await missed()).toBe(2);
+
+    await sql`update soundcloud_submissions set status = 'rejected' where id = ${submission}`.execute(owner);
+    await askAgain();
+    expect((await generate('run-3:1')).state).toMatchObject({ stage: 'closed', status: 'lapsed' });
+    expect((await facts.events())['queue.lapsed']).toBe(4);
+    expect(await missed()).toBe(3);
+  });
+
+  it('whose draft fails: ops are told once of each reason, and of each request', async () => {
+    const fail = (stepId: string, reason: string) =>
+      run(activities.reportQueueFailure, { ...target(), stepId, reason, now: SIX });
+    await fail('run-1:1', 'no memory');
+    await fail('run-1:1', 'no memory');
+    await fail('run-1:1', 'no disk');
+    await fail('run-2:1', 'no disk');
+    const told = (await facts.notifications()).filter((title) => title.endsWith('could not be generated'));
+    expect(told).toHaveLength(3);
+  });
+
+  describe('but an approval was asked for', () => {
+    const NOON = Date.UTC(2026, 4, 11, 12);
+    const request = async (digit: string, at: number, command: object = {}) => {
+      const id = digit.repeat(64);
+      await owner
+        .insertInto('soundcloud_commands')
+        .values({
+          id,
+          org_id: orgId,
+          workflow_id: target().workflowId,
+          name: 'approve',
+          payload: JSON.stringify({ by: adminId, commandId: id, ...command }),
+          created_at: new Date(at),
+        })
+        .execute();
+    };
+    const outcomes = async () => {
+      const rows = await owner
+        .selectFrom('soundcloud_commands')
+        .select(['status', 'code'])
+        .where('org_id', '=', orgId)
+        .where('name', '=', 'approve')
+        .orderBy('id')
+        .execute();
+      return rows.map(({ status, code }) => code ?? status);
+    };
+    const lapse = (now = NOON + 100) => run(activities.lapseQueue, { ...target(), revision: 1, now });
+
+    it('before the cut-off: it counts, and a stale one before it does not', async () => {
+      await generate();
+      await request('1', NOON - 3, { ifRevision: 7 });
+      await request('2', NOON - 2);
+      await request('3', NOON - 1);
+      const { state } = await lapse();
+      expect(state).toMatchObject({
+        stage: 'publishing',
+        status: 'approved',
+        revision: 2,
+        approvedBy: adminId,
+        approvedAt: NOON - 2,
+      });
+      expect(await lapse()).toMatchObject({ state });
+      expect(await outcomes()).toEqual(['queue_changed', 'applied', 'pending']);
+      expect(await facts.events()).toEqual({ 'queue.drafted': 1, 'queue.approved': 1 });
+      expect(await facts.assignments(DATE)).toHaveLength(3);
+      // Found by the workflow afterwards, it is told what became of it.
+      const command = { name: 'approve', commandId: '2'.repeat(64), by: adminId } as const;
+      const refusal = { code: 'queue_already_approved', reason: 'approved' } as const;
+      expect(await run(activities.recordQueueRefusal, { ...target(), command, ...refusal })).toEqual({
+        applied: true,
+      });
+    });
+
+    it('after the cut-off: it comes too late', async () => {
+      await generate();
+      await request('4', NOON);
+      await request('5', NOON + 50);
+      expect(await lapse()).toMatchObject({ state: { stage: 'closed', status: 'lapsed' } });
+      expect(await outcomes()).toEqual(['pending', 'pending']);
+    });
+
+    it('at this moment: its request is waited for', async () => {
+      await generate();
+      let [sayAsked, end] = [() => {}, () => {}];
+      const asked = new Promise<void>((resolve) => {
+        sayAsked = resolve;
+      });
+      const ended = new Promise<void>((resolve) => {
+        end = resolve;
+      });
+      const requesting = owner.transaction().execute(async (trx) => {
+        const id = '6'.repeat(64);
+        const { workflowId } = target();
+        await sql`select pg_advisory_xact_lock_shared(hashtextextended(${`requests:${workflowId}`}, 0))`.execute(
+          trx,
+        );
+        await sql`insert into public.soundcloud_commands (org_id, id, workflow_id, name, payload, created_at)
+          values (${orgId}, ${id}, ${workflowId}, 'approve',
+            ${JSON.stringify({ by: adminId, commandId: id })}::jsonb, ${new Date(NOON - 1)})`.execute(trx);
+        sayAsked();
+        await ended;
+      });
+      await asked;
+      const lapsing = lapse();
+      await eventually('the lapse waits', async () => {
+        const { rows } = await sql<{ waiting: number }>`select count(*)::int as waiting from pg_locks
+          where locktype = 'advisory' and not granted`.execute(owner);
+        return rows[0]?.waiting === 1;
+      });
+      end();
+      await requesting;
+      expect(await lapsing).toMatchObject({ state: { stage: 'publishing', approvedAt: NOON - 1 } });
     });
   });
 

@@ -2,10 +2,12 @@
  * Database activities of the daily queue: one transaction each, under a step id, so that a repeated one changes nothing.
  * Each answers with the state the rows are in afterwards.
  */
+import { createHash } from 'node:crypto';
 import { heartbeat } from '@temporalio/activity';
 import { reportAutomation } from '../db/automation-health.js';
 import { type Db, type Trx, withOrg } from '../db/client.js';
 import { readClock } from '../db/clock.js';
+import { requestedBefore } from '../db/commands.js';
 import { emitEvent } from '../db/events.js';
 import { notify } from '../db/notifications.js';
 import { loadDraft } from '../db/queue-drafts.js';
@@ -13,16 +15,16 @@ import { loadQueue, patchQueue, type QueueRow, queueTotals, replaceAssignments }
 import { loadSettings } from '../db/settings.js';
 import { refuseStep, type Step, takeStep } from '../db/steps.js';
 import { clearWait, saveWait } from '../db/waits.js';
-import type { BusinessClock } from '../domain/calendar.js';
-import { type DailyQueueState, queueWait } from '../domain/daily-queue.js';
-import type { QueueCommand, QueueRefusal } from '../domain/daily-queue-commands.js';
+import { type BusinessClock, toBusiness, toReal } from '../domain/calendar.js';
+import { checkQueueCommand, type DailyQueueState, generateUntil, queueWait } from '../domain/daily-queue.js';
+import { type QueueCommand, type QueueRefusal, readQueueCommand } from '../domain/daily-queue-commands.js';
 import type { OrgSettings, QueueHours } from '../domain/settings.js';
 import { notFound } from './failures.js';
 import { withLifesign } from './lifesign.js';
 import { applyToDraft } from './queue-commands.js';
 import { draftQueue } from './queue-drafting.js';
 import { publish } from './queue-publish.js';
-import { shiftSubmissions } from './queue-shifts.js';
+import { closeLapsed, shiftSubmissions } from './queue-shifts.js';
 import { readQueueState } from './queue-state.js';
 import { taker } from './taker.js';
 
@@ -122,7 +124,10 @@ export function createQueueActivities({ db }: { db: Db }) {
       );
     },
 
-    /** The cut-off has passed: nothing goes out, the submissions move to the next queue, ops are told. */
+    /**
+     * The cut-off has passed: nothing goes out, the submissions move to the next queue, ops are told. But an approval
+     * that was asked for before it counts; the queue is then approved instead.
+     */
     async lapseQueue(input: QueueTarget & { revision: number; now: number }): Promise<QueueChange> {
       const { orgId, date, revision, workflowId, now } = input;
       // By the draft, because a queue that is asked for again may lapse again.
@@ -132,14 +137,10 @@ export function createQueueActivities({ db }: { db: Db }) {
         null,
         async (trx, queue, settings) => {
           if (queue?.status !== 'draft') return null;
+          if (await approvedInTime(trx, input, queue, settings)) return null;
           const draft = await loadDraft(trx, orgId, queue.id);
           const submissionIds = submissionsOf(draft);
           await replaceAssignments(trx, orgId, queue.id, []);
-          await patchQueue(trx, orgId, queue.id, {
-            status: 'lapsed',
-            closed_at: new Date(now),
-            filled_slots: 0,
-          });
           const shifted = await shiftSubmissions(trx, {
             orgId,
             date,
@@ -149,15 +150,7 @@ export function createQueueActivities({ db }: { db: Db }) {
             settings,
             now,
           });
-          await emitEvent(trx, {
-            orgId,
-            type: 'queue.lapsed',
-            entityType: 'queue',
-            entityId: queue.id,
-            data: { queue_id: queue.id, date, revision: queue.revision, shifted },
-            occurredAt: now,
-            dedupeKey: `queue.lapsed:${queue.id}:${queue.revision}`,
-          });
+          await closeLapsed(trx, { orgId, queue, shifted, occasion: `${queue.revision}`, now });
           await notify(trx, {
             orgId,
             audience: { kind: 'ops' },
@@ -215,31 +208,42 @@ export function createQueueActivities({ db }: { db: Db }) {
       });
     },
 
-    /** The draft could not be generated; it is tried again. Admins see it in the automation's health. */
-    async reportQueueFailure(input: QueueTarget & { reason: string; now: number }): Promise<void> {
-      await withOrg(db, input.orgId, async (trx) => {
-        await reportAutomation(trx, AUTOMATION, false, input.reason.slice(0, 500));
+    /**
+     * The draft could not be generated; it is tried again. Admins see it in the automation's health; ops are told once of
+     * each reason.
+     * @param input.stepId the step that failed; absent from runs of before
+     */
+    async reportQueueFailure(
+      input: QueueTarget & { stepId?: string; reason: string; now: number },
+    ): Promise<void> {
+      const { orgId, date, workflowId, stepId = '' } = input;
+      const reason = input.reason.slice(0, 500);
+      await withOrg(db, orgId, async (trx) => {
+        await reportAutomation(trx, AUTOMATION, false, reason);
         await notify(trx, {
-          orgId: input.orgId,
+          orgId,
           audience: { kind: 'ops' },
           type: 'error',
-          title: `The queue of ${input.date} could not be generated`,
+          title: `The queue of ${date} could not be generated`,
           message:
             'It is tried again every quarter of an hour. Look at the workflow in the Temporal UI for the reason.',
-          actionUrl: pageOf(input.date),
-          metadata: { workflow_id: input.workflowId },
-          dedupeKey: `queue-failed:${input.workflowId}`,
+          actionUrl: pageOf(date),
+          metadata: { workflow_id: workflowId },
+          dedupeKey: `queue-failed:${workflowId}:${hashOf(`${stepId}\n${reason}`)}`,
         });
       });
     },
 
-    /** It is too late to generate for this date: ops are told, and a queue that was asked for again is closed again. */
-    async missQueue(input: QueueTarget & { now: number }): Promise<void> {
-      const { orgId, date, workflowId, now } = input;
+    /**
+     * It is too late to generate for this date: ops are told, and a queue that was asked for again lapses again.
+     * @param input.stepId the step that came too late; absent from runs of before
+     */
+    async missQueue(input: QueueTarget & { stepId?: string; now: number }): Promise<void> {
+      const { orgId, date, workflowId, stepId = '', now } = input;
       await withOrg(db, orgId, async (trx) => {
         const queue = await loadQueue(trx, orgId, date, { lock: true });
         if (queue !== undefined && queue.status === 'draft') {
-          await patchQueue(trx, orgId, queue.id, { status: 'lapsed', closed_at: new Date(now) });
+          await closeLapsed(trx, { orgId, queue, shifted: 0, occasion: `missed:${stepId}`, now });
         }
         await clearWait(trx, orgId, workflowId);
         await reportAutomation(
@@ -256,7 +260,7 @@ export function createQueueActivities({ db }: { db: Db }) {
           message: 'Its generation came too late. The submissions are in the next queue.',
           actionUrl: pageOf(date),
           metadata: { workflow_id: workflowId },
-          dedupeKey: `queue-missed:${workflowId}`,
+          dedupeKey: `queue-missed:${workflowId}:${stepId}`,
         });
       });
     },
@@ -306,6 +310,46 @@ export function createQueueActivities({ db }: { db: Db }) {
   }
 }
 
+/** Applies the first approval that was asked for before the cut-off and holds; refuses those that do not. */
+async function approvedInTime(
+  trx: Trx,
+  target: QueueTarget & { now: number },
+  queue: QueueRow,
+  settings: OrgSettings,
+): Promise<boolean> {
+  const { orgId, date, workflowId, now } = target;
+  if (queue.approve_by === null) return false;
+  const clock = await readClock(trx);
+  const before = new Date(toReal(clock, queue.approve_by.getTime()));
+  const until = {
+    at: generateUntil(date, settings.timezone, settings.queue_hours),
+    hours: settings.queue_hours,
+  };
+  for (const row of await requestedBefore(trx, { orgId, workflowId, name: 'approve', before })) {
+    const read = readQueueCommand('approve', row.payload, row.id);
+    // What cannot be read is refused by the workflow, if it ever comes.
+    if (!read.ok) continue;
+    const { command } = read;
+    const step = stepOf(target, row.id, command.name, command);
+    const refuse = (refusal: QueueRefusal) =>
+      refuseStep<Recorded, { applied: false } & QueueRefusal>(trx, step, { applied: false, ...refusal });
+    const check = checkQueueCommand(await readQueueState(trx, target, queue), command, now, until);
+    if (!check.ok) {
+      await refuse(check);
+      continue;
+    }
+    const requestedAt = toBusiness(clock, row.created_at.getTime());
+    const refusal = await applyToDraft(trx, { orgId, date, command, queue, settings, now, requestedAt });
+    if (refusal !== null) {
+      await refuse(refusal);
+      continue;
+    }
+    await takeStep<Recorded>(trx, step, async () => ({ applied: true }));
+    return true;
+  }
+  return false;
+}
+
 class RefusedStep extends Error {
   constructor(readonly refusal: QueueRefusal) {
     super(refusal.reason);
@@ -326,6 +370,10 @@ function stepOf(target: QueueTarget, stepId: string, name: string, payload: unkn
 function submissionsOf(draft: Awaited<ReturnType<typeof loadDraft>>): string[] {
   if (draft === undefined) return [];
   return [...new Set([...draft.assignments, ...draft.unfilled].map(({ submission_id }) => submission_id))];
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }
 
 function progress(what: string): void {

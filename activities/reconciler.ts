@@ -1,4 +1,5 @@
 /** Finds open rows whose workflow is missing or failed, and starts them again. */
+import { createHash } from 'node:crypto';
 import { heartbeat } from '@temporalio/activity';
 import { sql } from 'kysely';
 import { lateAutomations } from '../db/automation-health.js';
@@ -12,6 +13,8 @@ export type LifecycleCondition = 'running' | 'missing' | 'failed' | 'ended';
 export interface LifecycleStarter {
   lifecycleOf(row: ReconciledRow): { workflowId: string; mayRunAgain: boolean } | undefined;
   inspect(workflowId: string): Promise<LifecycleCondition>;
+  /** A little behind the truth, and perhaps empty. */
+  listedAsRunning(workflowIds: readonly string[]): Promise<Set<string>>;
   startAgain(row: ReconciledRow): Promise<boolean>;
 }
 
@@ -26,6 +29,8 @@ export interface ReconciledRow {
 export interface ReconcilerReport {
   checked: number;
   running: number;
+  /** Of those, how many were asked for one by one; the others are listed as running. */
+  inspected: number;
   /** Started because no workflow was there. */
   started: number;
   /** Started again because the workflow had failed; admins were told. */
@@ -39,6 +44,11 @@ export interface ReconcilerReport {
 }
 
 const AT_ONCE = 10;
+/** Workflows of one list. */
+const PAGE = 100;
+/** Runs in which every row is inspected once, whatever the list says of it: a day of them. */
+const TURNS = 144;
+const RUN_MS = 600_000;
 
 /** @param deps.scheduled the automations that have a Schedule here */
 export function createReconcilerActivities({
@@ -58,17 +68,22 @@ export function createReconcilerActivities({
       const report: ReconcilerReport = {
         checked: 0,
         running: 0,
+        inspected: 0,
         started: 0,
         restarted: 0,
         stranded: 0,
         troubled: 0,
         late: 0,
       };
-      for (let at = 0; at < rows.length; at += AT_ONCE) {
-        const page = rows.slice(at, at + AT_ONCE);
-        const outcomes = await Promise.allSettled(page.map((row) => check(row, report, ended)));
-        // One row that cannot be looked at keeps no other from being repaired; the next run tries it again.
-        report.troubled += outcomes.filter((outcome) => outcome.status === 'rejected').length;
+      for (let at = 0; at < rows.length; at += PAGE) {
+        const page = await notListed(rows.slice(at, at + PAGE), report);
+        for (let next = 0; next < page.length; next += AT_ONCE) {
+          const some = page.slice(next, next + AT_ONCE);
+          const outcomes = await Promise.allSettled(some.map((row) => check(row, report, ended)));
+          // One row that cannot be looked at keeps no other from being repaired; the next run tries it again.
+          report.troubled += outcomes.filter((outcome) => outcome.status === 'rejected').length;
+          heartbeat(report);
+        }
         heartbeat(report);
       }
       await reportStranded(ended, report);
@@ -86,10 +101,27 @@ export function createReconcilerActivities({
     return rows;
   }
 
+  /** Rows whose workflow is not listed as running, and those whose turn it is to be inspected all the same. */
+  async function notListed(
+    rows: readonly ReconciledRow[],
+    report: ReconcilerReport,
+  ): Promise<ReconciledRow[]> {
+    const known = rows.flatMap((row) => {
+      const lifecycle = starter.lifecycleOf(row);
+      return lifecycle === undefined ? [] : [{ row, id: lifecycle.workflowId }];
+    });
+    const listed = await starter.listedAsRunning(known.map(({ id }) => id));
+    const left = known.filter(({ id }) => !listed.has(id) || isTurnOf(id, Date.now()));
+    report.checked += known.length - left.length;
+    report.running += known.length - left.length;
+    return left.map(({ row }) => row);
+  }
+
   async function check(row: ReconciledRow, report: ReconcilerReport, ended: ReconciledRow[]): Promise<void> {
     const lifecycle = starter.lifecycleOf(row);
     if (lifecycle === undefined) return;
     report.checked += 1;
+    report.inspected += 1;
     switch (await starter.inspect(lifecycle.workflowId)) {
       case 'running':
         report.running += 1;
@@ -175,4 +207,9 @@ export function createReconcilerActivities({
 
 function day(at: Date): string {
   return at.toISOString().slice(0, 10);
+}
+
+function isTurnOf(workflowId: string, now: number): boolean {
+  const turn = createHash('sha256').update(workflowId).digest().readUInt32BE(0) % TURNS;
+  return turn === Math.floor(now / RUN_MS) % TURNS;
 }

@@ -2,12 +2,12 @@
 import { cancellationSignal } from '@temporalio/activity';
 import { type Db, withOrg } from '../db/client.js';
 import { loadSchedule, type ScheduleFactsRow } from '../db/schedules.js';
-import { parseTrackUrl } from '../domain/track-url.js';
 import { ProviderError } from '../providers/errors.js';
 import { RequestNotYetAllowed } from '../providers/rate-limit.js';
-import type { SoundCloudPage, SoundCloudPort, SoundCloudTrack } from '../providers/soundcloud/port.js';
+import type { SoundCloudPort } from '../providers/soundcloud/port.js';
 import { notFound, providerFailure } from './failures.js';
 import { withLifesign } from './lifesign.js';
+import { readList, refusesThis, urnOfUser, wantedTrack } from './repost-lists.js';
 
 export type ScheduleSighting =
   | {
@@ -21,8 +21,6 @@ export type ScheduleSighting =
   /** Our own request limit says to wait. Real time, epoch ms. */
   | { outcome: 'later'; notBefore: number };
 
-/** Pages of 200: what is not in them was not reposted lately. */
-const MOST_PAGES = 5;
 const USER_ID = /^SOUNDCLOUD-USER-(\d+)$/;
 
 export function createScheduleLookActivities({ db, soundcloud }: { db: Db; soundcloud: SoundCloudPort }) {
@@ -50,10 +48,7 @@ export function createScheduleLookActivities({ db, soundcloud }: { db: Db; sound
       } catch (error) {
         if (error instanceof RequestNotYetAllowed) return { outcome: 'later', notBefore: error.notBefore };
         if (!(error instanceof ProviderError)) throw error;
-        const { kind, details } = error;
-        // A profile that SoundCloud will never show is no reason to wait for SoundCloud.
-        if (kind === 'not_found' || (kind === 'rejected' && (details.status ?? 0) >= 400))
-          return looked('absent', { reason: 'refused_by_soundcloud' });
+        if (refusesThis(error)) return looked('absent', { reason: 'refused_by_soundcloud' });
         throw providerFailure(error);
       }
     },
@@ -67,22 +62,13 @@ async function search(
 ): Promise<{ seen: boolean; facts: Record<string, unknown> }> {
   const urn = await urnOf(soundcloud, row, signal);
   if (urn === null) return { seen: false, facts: { reason: 'profile_not_found' } };
-  const kind = /\/sets\//.test(row.track_url) ? ('set' as const) : ('track' as const);
-  let cursor: string | null = null;
-  let rows = 0;
-  for (let pages = 0; pages < MOST_PAGES; pages += 1) {
-    const page: SoundCloudPage<SoundCloudTrack> | null = await soundcloud.userReposts(
-      urn,
-      { limit: 200, cursor, kind },
-      signal,
-    );
-    if (page === null) return { seen: false, facts: { reason: 'profile_not_found' } };
-    rows += page.rows.length;
-    if (page.rows.some((track) => isWanted(track, row))) return { seen: true, facts: { user: urn, rows } };
-    cursor = page.nextCursor;
-    if (cursor === null) break;
-  }
-  return { seen: false, facts: { user: urn, rows } };
+  const { kind, matches } = wantedTrack({ urn: row.track_urn, urls: [row.track_url, row.media_url] });
+  const list = await readList(
+    (cursor) => soundcloud.userReposts(urn, { limit: 200, cursor, kind }, signal),
+    matches,
+  );
+  if (list === null) return { seen: false, facts: { reason: 'profile_not_found' } };
+  return { seen: list.shows, facts: { user: urn, rows: list.rows.length } };
 }
 
 async function urnOf(
@@ -92,18 +78,5 @@ async function urnOf(
 ): Promise<string | null> {
   const number = USER_ID.exec(row.planner_user_id ?? '')?.[1];
   if (number !== undefined) return `soundcloud:users:${number}`;
-  const found = await soundcloud.resolve(`https://soundcloud.com/${row.target_handle}`, signal);
-  return found.kind === 'user' ? found.user.urn : null;
-}
-
-/** By its URN, else by one of its addresses, with or without the secret token. */
-function isWanted(track: SoundCloudTrack, row: ScheduleFactsRow): boolean {
-  if (track.urn === row.track_urn) return true;
-  const parsed = parseTrackUrl(track.permalinkUrl);
-  if (!parsed.ok) return false;
-  return [row.track_url, row.media_url].map(withoutToken).includes(withoutToken(parsed.url));
-}
-
-function withoutToken(trackUrl: string): string {
-  return trackUrl.replace(/\/s-[^/]+$/, '');
+  return urnOfUser(soundcloud, row.target_handle, signal);
 }

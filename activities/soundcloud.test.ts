@@ -1,7 +1,7 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { createDatabase, type Db } from '../db/client.js';
-import { createSoundCloudClient } from '../providers/soundcloud/http-client.js';
+import { soundCloudOf } from '../test/support/soundcloud.js';
 import { createWorld, type World } from '../test/support/world.js';
 import { createSoundCloudActivities } from './soundcloud.js';
 
@@ -21,19 +21,10 @@ afterAll(async () => {
 });
 
 async function describeTrack() {
-  const { config, orgId } = world;
-  const takeLeave = async () => ({ allowed: true as const });
+  const { orgId } = world;
   const { describeTrack: run } = createSoundCloudActivities({
     db: worker,
-    soundcloud: createSoundCloudClient({
-      apiUrl: config.SOUNDCLOUD_API_URL,
-      tokenUrl: config.SOUNDCLOUD_TOKEN_URL,
-      shortLinkUrl: config.SOUNDCLOUD_SHORT_LINK_URL,
-      clientId: config.SOUNDCLOUD_CLIENT_ID,
-      clientSecret: config.SOUNDCLOUD_CLIENT_SECRET,
-      takeLeave,
-      takeTokenLeave: takeLeave,
-    }),
+    soundcloud: soundCloudOf(world),
   });
   const submission = await world.submit();
   return new MockActivityEnvironment().run(run, { orgId, submissionId: submission.id });

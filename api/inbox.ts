@@ -28,7 +28,9 @@ const inboxItemSchema = z
     label: z
       .string()
       .nullable()
-      .describe('Artist and track of a submission; member and amount of a credit change.'),
+      .describe(
+        'Artist and track of a submission, an assignment, a schedule or an attribution; the date of a queue; member and amount of a credit change.',
+      ),
     ...waitFields,
     workflow: workflowLinkSchema.nullable().describe('Null where a person alone decides, without workflow.'),
   })

@@ -3,7 +3,7 @@
  * afterwards (200) or with the command that waits for a worker (202). The routes of each noun say what is theirs.
  */
 import type { z } from 'zod';
-import { findCommand, requestCommand } from '../db/commands.js';
+import { findCommand, requestCommand, withdrawCommand } from '../db/commands.js';
 import { lifecycleOf } from '../outbox/lifecycles.js';
 import { audit } from './audit.js';
 import { callerKey } from './caller.js';
@@ -27,6 +27,8 @@ export interface LifecycleCommand {
   name: string;
   /** The workflow's words for the body; `by` and `commandId` are added. */
   payload: Record<string, unknown>;
+  /** Written down before it is sent: it counts from that moment, whenever its lifecycle finds it. */
+  countsWhenRequested?: boolean;
   /**
    * Reads the row, at first and again whenever its workflow turns out not to run.
    * @throws Problem not_found, or what a closed row answers.
@@ -82,6 +84,13 @@ export async function runCommand(
         details: { ...payload, outcome },
       }),
     );
+  const noteRequest = () =>
+    inScope((scope) =>
+      asLogin(scope, (trx) =>
+        requestCommand(trx, { orgId, id, workflowId: lifecycle.workflowId, name, payload: full }),
+      ),
+    );
+  if (command.countsWhenRequested) await noteRequest();
   try {
     const outcome = await sendCommand(
       deps,
@@ -90,12 +99,7 @@ export async function runCommand(
         requireOpen: async () => {
           await inScope((scope) => command.requireOpen(scope));
         },
-        noteRequest: () =>
-          inScope((scope) =>
-            asLogin(scope, (trx) =>
-              requestCommand(trx, { orgId, id, workflowId: lifecycle.workflowId, name, payload: full }),
-            ),
-          ),
+        noteRequest,
       },
     );
     await record(outcome);
@@ -107,6 +111,14 @@ export async function runCommand(
       ...(row !== undefined && { body: commandJson(row) }),
     };
   } catch (error) {
+    if (command.countsWhenRequested) {
+      // The caller is told that it was not taken, so it must not count; unless it did before this.
+      await inScope((scope) => asLogin(scope, (trx) => withdrawCommand(trx, orgId, id)));
+      if ((await find())?.status === 'applied') {
+        await record('applied');
+        return applied();
+      }
+    }
     const problem = toProblem(error);
     if ([409, 412, 422].includes(problem.status)) await record(`refused: ${problem.code}`);
     throw error;

@@ -1,10 +1,11 @@
 /** A queue as the API shows it. Members see published queues with their own assignments; the reasons are for ops. */
 import { z } from 'zod';
 import { assignmentTracks } from '../db/assignment-tracks.js';
-import { type DraftRow, loadDraft, loadGeneratedDraft } from '../db/queue-drafts.js';
+import { type DraftRow, loadDraft } from '../db/queue-drafts.js';
 import { findQueue, listQueueAssignments, type QueueAssignmentRow } from '../db/queue-lists.js';
 import type { DraftAssignment, QueueRow } from '../db/queues.js';
 import { waitOfEntity } from '../db/submission-lists.js';
+import type { UnusedSupporter } from '../domain/queue-generation-types.js';
 import { dailyQueueId } from '../workflows/daily-queue/contract.js';
 import type { AppDeps } from './deps.js';
 import { etagOf } from './etag.js';
@@ -90,9 +91,6 @@ export const queueDetailSchema = z
     ...queueFields,
     assignments: z.array(assignmentSchema),
     unfilled: z.array(unfilledSchema).describe('Demand without a place, each with its reason. Ops only.'),
-    unused: z
-      .array(unusedSchema)
-      .describe('Supporters without an assignment, each with the reason. Ops only.'),
     wait: waitSchema.nullable().describe('What the queue waits for. Ops only.'),
     workflow: workflowLinkSchema,
   })
@@ -132,10 +130,8 @@ export async function queueDetail(
   // API keys have no rights on drafts and waits.
   const person = scope.ops && scope.caller.kind === 'person';
   const draft = person ? await loadDraft(trx, orgId, queue.id, queue.revision) : undefined;
-  const generated = person ? await loadGeneratedDraft(trx, orgId, queue.id, queue.revision) : undefined;
   const wait = person ? await waitOfEntity(trx, orgId, 'queue', queue.id) : undefined;
   const reasons = new Map(draft?.assignments.map((assignment) => [assignment.id, assignment]));
-  const used = new Set(rows.map((row) => row.supporter_id));
   return {
     headers: { ETag: etagOf(queue.revision) },
     body: {
@@ -151,7 +147,6 @@ export async function queueDetail(
         };
       }),
       unfilled: unfilledJson(draft),
-      unused: unusedJson(generated).filter(({ member_id }) => !used.has(member_id)),
       wait: wait === undefined ? null : waitJson(wait),
       workflow: workflowLink(deps, dailyQueueId(orgId, date)),
     },
@@ -201,12 +196,12 @@ export function unfilledJson(
   }));
 }
 
-export function unusedJson(draft: Pick<DraftRow, 'unused'> | undefined): z.infer<typeof unusedSchema>[] {
-  return (draft?.unused ?? []).map(({ member_id, code, facts: because }) => ({
-    member_id,
-    code,
-    facts: because,
-  }));
+export function unusedJson({
+  member_id,
+  code,
+  facts: because,
+}: UnusedSupporter): z.infer<typeof unusedSchema> {
+  return { member_id, code, facts: because };
 }
 
 /** An assignment of a draft, which has no life of its own yet. */

@@ -16,6 +16,7 @@ let facts: ReturnType<typeof queueFacts>;
 let date: string;
 let path: string;
 let supporters: string[];
+let artist: string;
 let rocker: string;
 /** The login of the first supporter. */
 let supporter: Person;
@@ -38,11 +39,12 @@ beforeAll(async () => {
   );
   facts = queueFacts(api.db, api.orgId);
   const member = (handle: string, more = {}) => ({ handle, activeAt: now, ...more });
-  const [artist = '', ...others] = await addMembers(api.db, api.orgId, [
+  const [first = '', ...others] = await addMembers(api.db, api.orgId, [
     member('artist', { balance: 3 }),
     ...HANDLES.map((handle) => member(handle)),
     member('rocker', { family: 'Rock' }),
   ]);
+  artist = first;
   rocker = others.pop() ?? '';
   supporters = others;
   supporter = await api.addLogin('one@members.test');
@@ -117,13 +119,30 @@ describe('a draft', () => {
       expect(one.track?.url).toBe('https://soundcloud.com/artist/track');
       expect(one.explanation?.because).toContain('affinity');
     }
+    const unused: AnswerBody[] = [];
+    let cursor: string | null = '';
+    for (let pages = 0; cursor !== null; pages += 1) {
+      const page = await api.call('GET', `${path}/unused?limit=1${cursor === '' ? '' : `&cursor=${cursor}`}`);
+      expect(page.body.data.length, `page ${pages}`).toBeLessThanOrEqual(1);
+      unused.push(...page.body.data);
+      cursor = page.body.next_cursor;
+    }
+    // Everybody is either placed or listed with a reason.
+    const placed = shown(queue.body).map(({ supporter_id }) => supporter_id);
+    const ids = unused.map(({ member_id }) => member_id as string);
+    expect(ids).toEqual([...ids].sort());
+    expect(new Set([...ids, ...placed])).toEqual(new Set([artist, rocker, api.memberId, ...supporters]));
+    const excluded = await api.call('GET', `${path}/unused?code=excluded_for_all`, { as: api.moderator });
+    expect(excluded.body.data).toContainEqual(expect.objectContaining({ member_id: rocker }));
+    expect(new Set(excluded.body.data.map(({ code }) => code))).toEqual(new Set(['excluded_for_all']));
+
     const again = await api.call('POST', '/v1/queues', { body: { date } });
     expect([again.status, again.body.code]).toEqual([409, 'queue_exists']);
 
     expect((await get(supporter)).status).toBe(404);
     expect((await api.call('GET', '/v1/queues', { as: supporter })).body.data).toEqual([]);
     expect((await get(api.otherAdmin)).status).toBe(404);
-    for (const hidden of ['drafts', 'drafts/1', 'diff?from=1&to=1']) {
+    for (const hidden of ['drafts', 'drafts/1', 'diff?from=1&to=1', 'unused']) {
       expect((await api.call('GET', `${path}/${hidden}`, { as: supporter })).status).toBe(403);
     }
     expect((await post('approve', {}, { as: supporter })).status).toBe(403);
@@ -220,7 +239,6 @@ describe('a draft', () => {
     expect(seen.body).toMatchObject({
       status: 'published',
       unfilled: [],
-      unused: [],
       approved_by: null,
       wait: null,
     });

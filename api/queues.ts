@@ -1,6 +1,6 @@
 /** Daily queues: their drafts with every reason, what changed between two, a dry run, and asking for a date. */
 import { z } from 'zod';
-import { loadDraft } from '../db/queue-drafts.js';
+import { listUnused, loadDraft } from '../db/queue-drafts.js';
 import { loadQueueFacts } from '../db/queue-facts.js';
 import { generateBeside } from '../db/queue-generation.js';
 import {
@@ -85,6 +85,32 @@ const getRoute = defineRoute({
   },
   problems: ['not_found'],
   handle: ({ scope, deps, params }) => queueDetail(deps, scope, params.date),
+});
+
+const UNUSED_SORT = 'member_id';
+
+const unusedRoute = defineRoute({
+  ...ops,
+  method: 'get',
+  path: '/v1/queues/{date}/unused',
+  operationId: 'listUnusedSupporters',
+  summary: 'Supporters without an assignment in the queue, each with the reason',
+  description: 'By id. As the newest generated draft found them, without those who were brought in since.',
+  params: dateParams,
+  query: z.strictObject({
+    code: z.string().min(1).max(50).optional().describe('Only those with this reason.'),
+    ...pageQuery,
+  }),
+  answers: { 200: { description: 'A page.', schema: pageOf(unusedSchema) } },
+  problems: ['not_found'],
+  handle: async ({ scope, params, query }) => {
+    const queue = await requireQueue(scope, params.date);
+    const { code, limit } = query;
+    const after = readCursor(query.cursor, UNUSED_SORT)?.id;
+    const rows = await listUnused(scope.trx, scope.orgId, queue, { code }, { after, limit });
+    const keyOf = ({ member_id }: (typeof rows)[number]) => ({ value: null, id: member_id });
+    return { body: toPage(rows, limit, UNUSED_SORT, keyOf, unusedJson) };
+  },
 });
 
 const requestRoute = defineRoute({
@@ -189,7 +215,7 @@ const getDraftRoute = defineRoute({
         input_hash,
         assignments: draft.assignments.map(plannedJson),
         unfilled: unfilledJson(draft),
-        unused: unusedJson(draft),
+        unused: draft.unused.map(unusedJson),
         explanation,
       },
     };
@@ -292,7 +318,7 @@ const dryRunRoute = defineLongRoute({
         filled_slots: draft.filled_slots,
         assignments: draft.assignments.map(plannedJson),
         unfilled: unfilledJson(draft),
-        unused: unusedJson(draft),
+        unused: draft.unused.map(unusedJson),
         explanation: draft.explanation,
         diff: current === undefined ? null : diffJson(diffDrafts(current.assignments, draft.assignments)),
       },
@@ -324,6 +350,7 @@ export const queueRoutes = [
   listRoute,
   requestRoute,
   getRoute,
+  unusedRoute,
   listDraftsRoute,
   getDraftRoute,
   diffRoute,

@@ -6,7 +6,7 @@ import { sql } from 'kysely';
 import type { Counts } from '../domain/attribution.js';
 import type { AttributionParent } from './attribution.js';
 import type { Trx } from './client.js';
-import { emitEvent } from './events.js';
+import { emitEvents } from './events.js';
 import { jsonb } from './json.js';
 
 export interface ClaimedAttribution {
@@ -36,13 +36,19 @@ export interface DueQuestion {
 /** Most attributions of one claim: six requests for tracks, and as many for their artists. */
 const MOST_CLAIMED = 300;
 
-/** How one's own attribution stands on a date, before anything is claimed. */
+/** The date is among the days tracked, and not given up. */
+function dueOn(date: string) {
+  return sql`a.first_date <= ${date}::date and coalesce(a.last_date >= ${date}::date, true)
+    and not a.gaps @> ${JSON.stringify([{ date }])}::jsonb`;
+}
+
+/** How one's own attribution stands on a date. `closed`: the date is not, or no longer, to be captured. */
 export async function standOf(
   trx: Trx,
   { orgId, parentType, parentId, date, taker, now }: DueQuestion,
 ): Promise<'captured' | 'free' | 'claimed' | 'failed' | 'closed'> {
   const { rows } = await sql<{ captured: boolean; claimed: boolean; failed: boolean; closed: boolean }>`
-    select a.closed_at is not null as closed,
+    select a.closed_at is not null or not (${dueOn(date)}) as closed,
       exists (select from public.soundcloud_attribution_snapshots s
         where s.org_id = a.org_id and s.parent_type = a.parent_type and s.parent_id = a.parent_id
           and s.snapshot_date = ${date}::date) as captured,
@@ -63,10 +69,8 @@ export async function claimDue(trx: Trx, question: DueQuestion): Promise<Claimed
   const { rows } = await sql<ClaimedAttribution>`
     with due as (
       select a.id from public.soundcloud_attributions a
-      where a.org_id = ${orgId} and a.closed_at is null and a.first_date <= ${date}::date
-        and coalesce(a.last_date >= ${date}::date, true)
+      where a.org_id = ${orgId} and a.closed_at is null and ${dueOn(date)}
         and (a.claimed_until is null or a.claimed_until <= ${new Date(now)} or a.claimed_by = ${taker})
-        and not a.gaps @> ${JSON.stringify([{ date }])}::jsonb
         and not exists (select from public.soundcloud_attribution_snapshots s
           where s.org_id = a.org_id and s.parent_type = a.parent_type and s.parent_id = a.parent_id
             and s.snapshot_date = ${date}::date)
@@ -108,50 +112,72 @@ export async function releaseClaims(
     where org_id = ${orgId} and claimed_by = ${taker}`.execute(trx);
 }
 
+/** The numbers of a day for one claim. */
 export interface NewSnapshot {
   claim: ClaimedAttribution;
   dayIndex: number;
-  date: string;
   counts: Counts;
   urn: string;
   metadata: Record<string, unknown>;
-  /** Business ms. */
-  collectedAt: number;
 }
 
-/** Writes a snapshot and its event, once a day: numbers that are there already, measured or entered by hand, stay. */
-export async function writeSnapshot(trx: Trx, orgId: string, snapshot: NewSnapshot): Promise<void> {
-  const { claim, dayIndex, date, counts, collectedAt } = snapshot;
-  const row = await trx
-    .insertInto('soundcloud_attribution_snapshots')
-    .values({
-      org_id: orgId,
-      parent_type: claim.parent_type,
-      parent_id: claim.parent_id,
-      day_index: dayIndex,
-      snapshot_date: date,
-      ...counts,
-      collected_at: new Date(collectedAt),
-      collection_source: 'soundcloud',
-      metadata: jsonb(snapshot.metadata),
-    })
-    .onConflict((conflict) =>
-      conflict.columns(['org_id', 'parent_type', 'parent_id', 'day_index']).doNothing(),
-    )
-    .returning('id')
-    .executeTakeFirst();
-  await sql`update public.soundcloud_attributions
-    set track_urn = ${snapshot.urn}, claimed_until = null, claimed_by = null, last_error = null
-    where org_id = ${orgId} and id = ${claim.id}`.execute(trx);
-  if (row === undefined) return;
-  const about = { parent_type: claim.parent_type, parent_id: claim.parent_id };
-  await emitEvent(trx, {
-    orgId,
-    type: 'snapshot.captured',
-    entityType: 'snapshot',
-    entityId: row.id,
-    data: { ...about, day_index: dayIndex, snapshot_date: date, source: 'soundcloud', ...counts },
-    occurredAt: collectedAt,
-    dedupeKey: `snapshot.captured:${claim.parent_type}:${claim.parent_id}:${date}`,
-  });
+/**
+ * Writes snapshots of a date with their events and gives the claims back, in a few statements however many. Once a day:
+ * numbers that are there already, measured or entered by hand, stay.
+ * @param day.date `YYYY-MM-DD` @param day.collectedAt business ms
+ */
+export async function writeSnapshots(
+  trx: Trx,
+  orgId: string,
+  day: { date: string; collectedAt: number },
+  snapshots: readonly NewSnapshot[],
+): Promise<void> {
+  if (snapshots.length === 0) return;
+  const { date, collectedAt } = day;
+  const rows = snapshots.map(({ claim, dayIndex, counts, urn, metadata }) => ({
+    attribution_id: claim.id,
+    parent_type: claim.parent_type,
+    parent_id: claim.parent_id,
+    day_index: dayIndex,
+    ...counts,
+    urn,
+    metadata,
+  }));
+  const { rows: written } = await sql<{ id: string; parent_type: AttributionParent; parent_id: string }>`
+    insert into public.soundcloud_attribution_snapshots
+      (org_id, parent_type, parent_id, day_index, snapshot_date, plays, likes, reposts, comments, followers,
+       collected_at, collection_source, metadata)
+    select ${orgId}::uuid, r.parent_type, r.parent_id, r.day_index, ${date}::date, r.plays, r.likes, r.reposts,
+      r.comments, r.followers, ${new Date(collectedAt)}, 'soundcloud', r.metadata
+    from jsonb_to_recordset(${jsonb(rows)}) as r (parent_type text, parent_id uuid, day_index integer, plays integer,
+      likes integer, reposts integer, comments integer, followers integer, metadata jsonb)
+    on conflict (org_id, parent_type, parent_id, day_index) do nothing
+    returning id, parent_type, parent_id`.execute(trx);
+  await sql`
+    update public.soundcloud_attributions a
+    set track_urn = r.urn, claimed_until = null, claimed_by = null, last_error = null
+    from jsonb_to_recordset(${jsonb(rows)}) as r (attribution_id uuid, urn text)
+    where a.org_id = ${orgId} and a.id = r.attribution_id`.execute(trx);
+  const byParent = new Map(snapshots.map((snapshot) => [parentOf(snapshot.claim), snapshot]));
+  await emitEvents(
+    trx,
+    written.flatMap(({ id, parent_type, parent_id }) => {
+      const snapshot = byParent.get(parentOf({ parent_type, parent_id }));
+      if (snapshot === undefined) return [];
+      const { dayIndex: day_index, counts } = snapshot;
+      return {
+        orgId,
+        type: 'snapshot.captured' as const,
+        entityType: 'snapshot',
+        entityId: id,
+        data: { parent_type, parent_id, day_index, snapshot_date: date, source: 'soundcloud', ...counts },
+        occurredAt: collectedAt,
+        dedupeKey: `snapshot.captured:${parent_type}:${parent_id}:${date}`,
+      };
+    }),
+  );
+}
+
+function parentOf(parent: Pick<ClaimedAttribution, 'parent_type' | 'parent_id'>): string {
+  return `${parent.parent_type}:${parent.parent_id}`;
 }

@@ -1,4 +1,4 @@
-/** Commands that were sent to a workflow. Call these as the login, not as the caller. */
+/** Commands that were sent to a workflow. The API calls these as the login, not as the caller. */
 import { type Selectable, sql } from 'kysely';
 import type { Trx } from './client.js';
 import { jsonb } from './json.js';
@@ -25,6 +25,35 @@ export async function requestCommand(
   const [row] = rows;
   if (row === undefined) throw new Error('private.api_command_request gave no row.');
   return row;
+}
+
+/** Takes a request back: it was not handed over. One that has an outcome meanwhile stays. Call this as the login. */
+export async function withdrawCommand(trx: Trx, orgId: string, id: string): Promise<void> {
+  await sql`select private.api_command_withdraw(${orgId}, ${id})`.execute(trx);
+}
+
+/**
+ * Commands of one name that wait for a workflow and were requested before a deadline, the oldest first. Requests under
+ * way are waited for, and from here to the end of the transaction no other is taken.
+ * @param before real time
+ */
+export async function requestedBefore(
+  trx: Trx,
+  asked: { orgId: string; workflowId: string; name: string; before: Date },
+): Promise<Pick<CommandRow, 'id' | 'payload' | 'created_at'>[]> {
+  const { orgId, workflowId, name, before } = asked;
+  await sql`select pg_advisory_xact_lock(hashtextextended(${`requests:${workflowId}`}, 0))`.execute(trx);
+  return trx
+    .selectFrom('soundcloud_commands')
+    .select(['id', 'payload', 'created_at'])
+    .where('org_id', '=', orgId)
+    .where('workflow_id', '=', workflowId)
+    .where('name', '=', name)
+    .where('status', '=', 'pending')
+    .where('created_at', '<', before)
+    .orderBy('created_at')
+    .orderBy('id')
+    .execute();
 }
 
 /** A command, for whoever asked for it and for ops; undefined for others. */

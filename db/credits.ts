@@ -71,6 +71,14 @@ export async function postCredits(
   return rows;
 }
 
+/**
+ * Locks the wallets of these members in id order, as {@link postCredits} does, until the transaction ends: for a caller
+ * that reads balances and posts by them, or posts more than once. Before any row of a member.
+ */
+export async function lockWallets(trx: Trx, orgId: string, memberIds: readonly string[]): Promise<void> {
+  await sql`select private.hold_wallets(${orgId}, ${[...memberIds]}::uuid[])`.execute(trx);
+}
+
 /** What one page of the monthly run did. */
 export interface GrantPage {
   /** Members who got their grant of the month, be it of 0 credits because their wallet is full. */

@@ -15,7 +15,8 @@ export interface InboxFilter {
 
 /**
  * By due time, paused and undated waits last; one row more than `limit` when there is a next page.
- * The label names the track of a submission, or member and amount of a credit change.
+ * The label names the track of a submission, an assignment, a schedule or an attribution, a queue's date, or member and
+ * amount of a credit change.
  */
 export function listInbox(
   db: Queryable,
@@ -24,30 +25,10 @@ export function listInbox(
   page: { after: Keyset | undefined; limit: number },
 ): Promise<InboxRow[]> {
   const { after } = page;
-  return db
+  // The labels are looked up for the rows of the page only.
+  const waits = db
     .selectFrom('soundcloud_waits as wait')
-    .leftJoin('soundcloud_submissions as submission', (join) =>
-      join
-        .onRef('submission.org_id', '=', 'wait.org_id')
-        .onRef('submission.id', '=', 'wait.entity_id')
-        .on('wait.entity_type', '=', 'submission'),
-    )
-    .leftJoin('soundcloud_credit_change_requests as change', (join) =>
-      join
-        .onRef('change.org_id', '=', 'wait.org_id')
-        .onRef('change.id', '=', 'wait.entity_id')
-        .on('wait.entity_type', '=', 'credit_change'),
-    )
-    .leftJoin('soundcloud_members as member', (join) =>
-      join.onRef('member.org_id', '=', 'change.org_id').onRef('member.id', '=', 'change.member_id'),
-    )
     .selectAll('wait')
-    .select([
-      sql<string | null>`coalesce(
-        nullif(concat_ws(' – ', submission.artist_name, submission.track_name), ''), submission.track_url,
-        member.name || ': ' || to_char(change.amount, 'FMSG9999999') || ' credits')`.as('label'),
-      sql<string | null>`wait.due_at::text`.as('sort_key'),
-    ])
     .where('wait.org_id', '=', orgId)
     .$if(filter.waitingOn !== undefined, (query) =>
       query.where('wait.waiting_on', '=', filter.waitingOn ?? ''),
@@ -60,10 +41,61 @@ export function listInbox(
       query.where('wait.breached', '=', filter.breached === true),
     )
     .$if(after !== undefined, (query) => query.where(behindWait(after ?? { value: null, id: '' })))
-    .orderBy(sql`wait.due_at asc nulls last, wait.entity_id asc`)
-    .limit(page.limit + 1)
+    .orderBy(SOONEST_FIRST)
+    .limit(page.limit + 1);
+  return db
+    .selectFrom(waits.as('wait'))
+    .leftJoin('soundcloud_queue_assignments as assignment', (join) =>
+      join
+        .onRef('assignment.org_id', '=', 'wait.org_id')
+        .onRef('assignment.id', '=', 'wait.entity_id')
+        .on('wait.entity_type', '=', 'assignment'),
+    )
+    .leftJoin('soundcloud_schedules as schedule', (join) =>
+      join
+        .onRef('schedule.org_id', '=', 'wait.org_id')
+        .onRef('schedule.id', '=', 'wait.entity_id')
+        .on('wait.entity_type', '=', 'schedule'),
+    )
+    .leftJoin('soundcloud_submissions as submission', (join) =>
+      join.onRef('submission.org_id', '=', 'wait.org_id').on(
+        'submission.id',
+        '=',
+        sql<string>`case wait.entity_type when 'submission' then wait.entity_id
+          when 'attribution' then wait.entity_id when 'assignment' then assignment.submission_id
+          when 'schedule' then schedule.parent_id end`,
+      ),
+    )
+    .leftJoin('soundcloud_queues as queue', (join) =>
+      join
+        .onRef('queue.org_id', '=', 'wait.org_id')
+        .onRef('queue.id', '=', 'wait.entity_id')
+        .on('wait.entity_type', '=', 'queue'),
+    )
+    .leftJoin('soundcloud_credit_change_requests as change', (join) =>
+      join
+        .onRef('change.org_id', '=', 'wait.org_id')
+        .onRef('change.id', '=', 'wait.entity_id')
+        .on('wait.entity_type', '=', 'credit_change'),
+    )
+    .leftJoin('soundcloud_members as member', (join) =>
+      join.onRef('member.org_id', '=', 'change.org_id').onRef('member.id', '=', 'change.member_id'),
+    )
+    .selectAll('wait')
+    .select([
+      // Without the secret token of a private track.
+      sql<string | null>`coalesce(
+        nullif(concat_ws(' – ', submission.artist_name, submission.track_name), ''),
+        regexp_replace(submission.track_url, '/s-[^/]+$', ''),
+        'Queue of ' || queue.date,
+        member.name || ': ' || to_char(change.amount, 'FMSG9999999') || ' credits')`.as('label'),
+      sql<string | null>`wait.due_at::text`.as('sort_key'),
+    ])
+    .orderBy(SOONEST_FIRST)
     .execute();
 }
+
+const SOONEST_FIRST = sql`wait.due_at asc nulls last, wait.entity_id asc`;
 
 /** An entity has one workflow, hence one wait: its id breaks ties. */
 function behindWait(key: Keyset) {

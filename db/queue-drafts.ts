@@ -99,6 +99,38 @@ export async function loadGeneratedDraft(
   return row as unknown as DraftRow | undefined;
 }
 
+/**
+ * Supporters the newest generated draft did not use and who have no assignment in the queue since, in the order of their
+ * ids; one more than `limit` when there is a next page.
+ * @param filter.code only those with this reason
+ */
+export async function listUnused(
+  db: Queryable,
+  orgId: string,
+  queue: { id: string; revision: number },
+  filter: { code?: string | undefined },
+  page: { after: string | undefined; limit: number },
+): Promise<UnusedSupporter[]> {
+  const { rows } = await sql<UnusedSupporter>`
+    with generated as (
+      select unused from public.soundcloud_queue_drafts
+      where org_id = ${orgId} and queue_id = ${queue.id} and cause in ('generated', 'regenerated')
+        and revision <= ${queue.revision}
+      order by revision desc limit 1
+    )
+    select r.member_id, r.code, r.facts
+    from generated, jsonb_to_recordset(generated.unused) as r (member_id uuid, code text, facts jsonb)
+    where (${filter.code ?? null}::text is null or r.code = ${filter.code ?? null})
+      and (${page.after ?? null}::uuid is null or r.member_id > ${page.after ?? null}::uuid)
+      and not exists (
+        select from public.soundcloud_queue_assignments a
+        where a.org_id = ${orgId} and a.queue_id = ${queue.id} and a.supporter_id = r.member_id
+      )
+    order by r.member_id
+    limit ${page.limit + 1}`.execute(db);
+  return rows;
+}
+
 /** When the queue was generated for the present cut-off, business ms; null before. */
 export async function generatedAt(db: Queryable, orgId: string, queueId: string): Promise<number | null> {
   const { rows } = await sql<{ at: Date | null }>`

@@ -2,7 +2,7 @@
  * Loads everything one daily queue is made from (rules.md, "Queue generation"), in a handful of set-based queries
  * whatever the size of the network: open demand, supporters, wallets, taken slots and the history behind cool-downs.
  */
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { addDays, DAY_MS, HOUR_MS, startOfDate } from '../domain/calendar.js';
 import type {
   QueueInput,
@@ -14,7 +14,7 @@ import type {
 import { type OrgSettings, queueSettings } from '../domain/settings.js';
 import { handleKey } from '../domain/targeting-exclusions.js';
 import type { Trx } from './client.js';
-import { avoidedHandlesSql, dutySql, memberGenresSql } from './targeting.js';
+import { avoidedHandlesSql, dutySql, MEMBER_COLUMNS, MEMBERS, memberGenresSql } from './targeting.js';
 
 export interface QueueQuestion {
   orgId: string;
@@ -32,6 +32,11 @@ export interface QueueQuestion {
   queueId: string | null;
   /** Left out: all submissions with open demand. Given: these, whether or not they have been served before. */
   submissionIds?: readonly string[];
+  /**
+   * Left out: the whole network. Given: these supporters, with what their reposts, and those of the members who submit,
+   * say about pairs with them.
+   */
+  supporterIds?: readonly string[];
 }
 
 export interface QueueFactsFound {
@@ -57,15 +62,12 @@ export async function loadQueueFacts(trx: Trx, question: QueueQuestion): Promise
   const { orgId, date, now, earliest, settings } = question;
   const demand = await loadDemand(trx, question);
   const supporters = await loadSupporters(trx, question);
-  const history = await loadHistory(trx, question);
+  const artists = demand.map((row) => row.member_id).filter((id) => id !== null);
+  const history = await loadHistory(trx, question, artists);
   const taken = await loadTakenSlots(trx, question);
-  const balances = await loadBalances(
-    trx,
-    orgId,
-    demand.map((row) => row.member_id),
-  );
+  const balances = await loadBalances(trx, orgId, artists);
   return {
-    owed: new Map(demand.map((row) => [row.id, row.owed])),
+    owed: owedOf(demand),
     input: {
       org_id: orgId,
       date,
@@ -80,6 +82,18 @@ export async function loadQueueFacts(trx: Trx, question: QueueQuestion): Promise
       history,
     },
   };
+}
+
+/** Only which assignments are to be replaced, for these submissions: see {@link QueueFactsFound}. */
+export async function loadOwed(
+  trx: Trx,
+  question: QueueQuestion & { submissionIds: readonly string[] },
+): Promise<QueueFactsFound['owed']> {
+  return owedOf(await loadDemand(trx, question));
+}
+
+function owedOf(demand: readonly DemandRow[]): QueueFactsFound['owed'] {
+  return new Map(demand.map((row) => [row.id, row.owed]));
 }
 
 /**
@@ -155,6 +169,7 @@ function submissionOf(row: DemandRow): QueueSubmission {
 async function loadSupporters(trx: Trx, question: QueueQuestion): Promise<QueueSupporter[]> {
   const { orgId, now, settings, queueId } = question;
   const { pacing } = settings;
+  const only = onlyOf(question.supporterIds);
   const reliableSince = new Date(now - pacing.reliability_days * DAY_MS);
   const since = new Date(now - Math.max(pacing.reliability_days, pacing.rest_days) * DAY_MS);
   const { rows } = await sql<SupporterRow>`
@@ -164,25 +179,18 @@ async function loadSupporters(trx: Trx, question: QueueQuestion): Promise<QueueS
         count(*) filter (where status = 'completed' and at >= ${reliableSince})::int as completed,
         count(*) filter (where status = 'failed' and at >= ${reliableSince})::int as failed,
         max(at) as last_assignment_at
-      from duty group by member_id
-    ), genres as (${memberGenresSql(orgId)}
-    ), avoided as (${avoidedHandlesSql(orgId)}
+      from duty where ${among(sql`member_id`, only)} group by member_id
+    ), genres as (
+      select * from (${memberGenresSql(orgId)}) as of_all where ${among(sql`member_id`, only)}
+    ), avoided as (
+      select * from (${avoidedHandlesSql(orgId)}) as of_all where ${among(sql`member_id`, only)}
     )
-    select m.id as member_id, account.id as account_id, account.handle,
-      coalesce(account.follower_count, m.soundcloud_followers) as followers,
-      m.reach_factor, m.size_tier as tier, wallet.cap as credits_cap, m.status,
-      account.status as account_status, m.last_activity_at,
-      coalesce(genres.genres, '[]') as genres, coalesce(avoided.handles, '{}') as avoided_handles,
+    select ${MEMBER_COLUMNS},
       coalesce(record.completed, 0) as completed, coalesce(record.failed, 0) as failed,
       record.last_assignment_at
-    from public.soundcloud_members m
-    join public.soundcloud_repost_credit_wallet wallet on wallet.org_id = m.org_id and wallet.member_id = m.id
-    left join public.soundcloud_member_accounts account
-      on account.org_id = m.org_id and account.member_id = m.id and account.platform = 'soundcloud'
+    from ${MEMBERS}
     left join record on record.member_id = m.id
-    left join genres on genres.member_id = m.id
-    left join avoided on avoided.member_id = m.id
-    where m.org_id = ${orgId}
+    where m.org_id = ${orgId} and ${among(sql`m.id`, only)}
     order by m.id`.execute(trx);
   return rows.map((row) => ({
     ...row,
@@ -191,15 +199,26 @@ async function loadSupporters(trx: Trx, question: QueueQuestion): Promise<QueueS
   }));
 }
 
-/** Reposts that stand and start cool-downs; those that lie ahead count as well. */
-async function loadHistory(trx: Trx, question: QueueQuestion): Promise<StandingRepost[]> {
-  const { orgId, now, settings, queueId } = question;
+/**
+ * Reposts that stand and start cool-downs; those that lie ahead count as well.
+ * @param artists members who submit: their reposts start pair cool-downs for those who are asked.
+ */
+async function loadHistory(
+  trx: Trx,
+  question: QueueQuestion,
+  artists: readonly string[],
+): Promise<StandingRepost[]> {
+  const { orgId, now, settings, queueId, supporterIds } = question;
+  const only = onlyOf(supporterIds);
+  const beside = supporterIds === undefined ? [] : [...new Set(artists)];
   const { track_cooldown_days, artist_cooldown_days, pair_cooldown_days } = settings.pacing;
   const days = Math.max(track_cooldown_days, artist_cooldown_days, pair_cooldown_days);
   const { rows } = await sql<Omit<StandingRepost, 'at'> & { at: Date }>`
     select member_id as supporter_id, artist_id, track_url, max(at) as at
     from (${dutySql(orgId, new Date(now - days * DAY_MS), queueId)}) as duty
     where status in ('assigned', 'completed')
+      and (${among(sql`member_id`, only)}
+        or member_id = any (${beside}::uuid[]) and artist_id = any (${only}::uuid[]))
     group by member_id, artist_id, track_url
     order by member_id, track_url, artist_id`.execute(trx);
   return rows.map((row) => ({ ...row, at: row.at.getTime() }));
@@ -213,7 +232,7 @@ async function loadTakenSlots(trx: Trx, question: QueueQuestion): Promise<TakenS
   const until = new Date(startOfDate(addDays(date, 1), settings.timezone) + around);
   const { rows } = await sql<{ member_id: string; at: Date }>`
     select member_id, at from (${dutySql(orgId, from, queueId)}) as duty
-    where status in ('assigned', 'completed') and at < ${until}
+    where status in ('assigned', 'completed') and at < ${until} and ${among(sql`member_id`, onlyOf(question.supporterIds))}
     order by member_id, at`.execute(trx);
   return rows.map((row) => ({ member_id: row.member_id, at: row.at.getTime() }));
 }
@@ -221,13 +240,23 @@ async function loadTakenSlots(trx: Trx, question: QueueQuestion): Promise<TakenS
 async function loadBalances(
   trx: Trx,
   orgId: string,
-  memberIds: readonly (string | null)[],
+  memberIds: readonly string[],
 ): Promise<QueueInput['balances']> {
-  const members = [...new Set(memberIds.filter((id): id is string => id !== null))];
+  const members = [...new Set(memberIds)];
   if (members.length === 0) return [];
   const { rows } = await sql<{ member_id: string; spendable: number }>`
     select member_id, balance as spendable from public.soundcloud_repost_credit_wallet
     where org_id = ${orgId} and member_id = any (${members}::uuid[])
     order by member_id`.execute(trx);
   return rows;
+}
+
+/** @returns null for everybody. */
+function onlyOf(ids: readonly string[] | undefined): string[] | null {
+  return ids === undefined ? null : [...ids];
+}
+
+/** @param ids null = whatever the column is. */
+function among(column: RawBuilder<unknown>, ids: readonly string[] | null) {
+  return ids === null ? sql`true` : sql`${column} = any (${[...ids]}::uuid[])`;
 }

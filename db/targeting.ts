@@ -88,6 +88,21 @@ export function avoidedHandlesSql(orgId: string) {
       where org_id = ${orgId} and platform = 'soundcloud' group by member_id`;
 }
 
+/** What the rules of targeting and of the queue ask of a member; from {@link MEMBERS}. */
+export const MEMBER_COLUMNS = sql`m.id as member_id, account.id as account_id, account.handle,
+      coalesce(account.follower_count, m.soundcloud_followers) as followers,
+      m.reach_factor, m.size_tier as tier, wallet.cap as credits_cap, m.status,
+      account.status as account_status, m.last_activity_at,
+      coalesce(genres.genres, '[]') as genres, coalesce(avoided.handles, '{}') as avoided_handles`;
+
+/** Members with a wallet, as `m`, beside CTEs `genres` and `avoided`: {@link memberGenresSql}, {@link avoidedHandlesSql}. */
+export const MEMBERS = sql`public.soundcloud_members m
+    join public.soundcloud_repost_credit_wallet wallet on wallet.org_id = m.org_id and wallet.member_id = m.id
+    left join public.soundcloud_member_accounts account
+      on account.org_id = m.org_id and account.member_id = m.id and account.platform = 'soundcloud'
+    left join genres on genres.member_id = m.id
+    left join avoided on avoided.member_id = m.id`;
+
 /** Every member of the org with a wallet, as a candidate. Skipped and failed reposts are no reposts and start no cool-down. */
 export async function loadCandidates(trx: Trx, question: CandidateQuestion): Promise<TargetCandidate[]> {
   const { orgId, trackUrl, artistHandles, memberId, supportDate, timezone } = question;
@@ -113,24 +128,15 @@ export async function loadCandidates(trx: Trx, question: CandidateQuestion): Pro
     ), genres as (${memberGenresSql(orgId)}
     ), avoided as (${avoidedHandlesSql(orgId)}
     )
-    select m.id as member_id, account.id as account_id, account.handle,
-      coalesce(account.follower_count, m.soundcloud_followers) as followers,
-      m.reach_factor, m.size_tier as tier, wallet.cap as credits_cap, m.status,
-      account.status as account_status, m.last_activity_at,
-      coalesce(genres.genres, '[]') as genres, coalesce(avoided.handles, '{}') as avoided_handles,
+    select ${MEMBER_COLUMNS},
       history.last_same_track_at, history.last_same_artist_at,
       greatest(history.last_supported_at, received.last_received_at) as last_pair_at,
       coalesce(history.assignments_on_date, 0) as assignments_on_date,
       coalesce(history.completed, 0) as completed, coalesce(history.failed, 0) as failed,
       history.last_assignment_at
-    from public.soundcloud_members m
-    join public.soundcloud_repost_credit_wallet wallet on wallet.org_id = m.org_id and wallet.member_id = m.id
-    left join public.soundcloud_member_accounts account
-      on account.org_id = m.org_id and account.member_id = m.id and account.platform = 'soundcloud'
+    from ${MEMBERS}
     left join history on history.member_id = m.id
     left join received on received.member_id = m.id
-    left join genres on genres.member_id = m.id
-    left join avoided on avoided.member_id = m.id
     where m.org_id = ${orgId}
     order by m.id`.execute(trx);
   return rows.map((row) => ({

@@ -4,6 +4,7 @@ import { DAY_MS, HOUR_MS } from './calendar.js';
 import {
   checkPair,
   diffDrafts,
+  fillGaps,
   nextCandidates,
   placeAssignment,
   prepareFacts,
@@ -12,6 +13,8 @@ import {
 } from './queue-changes.js';
 import { generateQueue, type QueueInput } from './queue-generation.js';
 import { NOW, pairsOf, queueInput, submission, supporter, violations } from './queue-generation-fixtures.js';
+import type { QueueAssignment } from './queue-generation-types.js';
+import { rest } from './targeting-score.js';
 
 const at = (hour: number) => NOW + (hour - 6) * HOUR_MS;
 const EMPTY: QueueState = { assignments: [], held: false };
@@ -321,6 +324,68 @@ describe('the next candidates', () => {
     expect(nextCandidates('s', { held: true, assignments }, left(0))).toEqual([]);
     const found = nextCandidates('s', { held: true, assignments }, left(1));
     expect(found.map(({ assignment }) => assignment.supporter_id)).toHaveLength(1);
+  });
+});
+
+describe('gaps that are filled one after another', () => {
+  it('get who would be asked anew each time, whatever the order of the gaps', () => {
+    // Members with two tracks each share credits; supporters of several sizes are free twice a day at most.
+    const tracks = Array.from({ length: 24 }, (_, n) =>
+      submission(`s${String(n).padStart(2, '0')}`, `a${n % 12}`, {
+        subgenres: n % 3 === 0 ? ['Techno'] : ['House'],
+      }),
+    );
+    const supporters = Array.from({ length: 40 }, (_, n) =>
+      supporter(`m${String(n).padStart(2, '0')}`, {
+        followers: 6_000 + ((n * 7_919) % 30_000),
+        completed: n % 7,
+        failed: n % 3,
+        last_assignment_at: n % 4 === 0 ? null : NOW - (n % 9) * DAY_MS,
+        genres: [{ family: 'Electronic', subgenre: n % 2 === 0 ? 'House' : 'Techno' }],
+      }),
+    );
+    const credits = Object.fromEntries(Array.from({ length: 12 }, (_, n) => [`a${n}`, 4 + (n % 5)]));
+    const facts = prepareFacts(queueInput({ submissions: tracks, supporters }, {}, credits));
+    const gaps = Array.from({ length: 80 }, (_, n) => tracks[(n * 11) % tracks.length]?.id ?? '');
+    const notThese = new Map(tracks.map(({ id }, n) => [id, new Set([`m${String(n).padStart(2, '0')}`])]));
+    /** The rule as it reads: everybody is tried, then the best is taken. */
+    const best = (id: string, assignments: readonly QueueAssignment[], out: ReadonlySet<string>) => {
+      const artist = tracks.find((track) => track.id === id)?.member_id ?? '';
+      const own = assignments.filter((one) => one.submission_id === id);
+      const target = (credits[artist] ?? 0) * facts.settings.reach_per_credit;
+      const missing = target - own.reduce((sum, { reach }) => sum + reach, 0);
+      return supporters
+        .filter(({ member_id }) => !out.has(member_id))
+        .flatMap(({ member_id: supporter_id, last_assignment_at }) => {
+          const state = { assignments, held: false };
+          const { assignment } = placeAssignment({ submission_id: id, supporter_id }, state, facts);
+          if (assignment === null) return [];
+          const counted = missing > 0 ? Math.min(assignment.reach, missing) : assignment.reach;
+          const value = assignment.affinity * assignment.reliability * counted;
+          return [{ assignment, value, rested: rest(last_assignment_at, NOW, facts.settings) }];
+        })
+        .sort(
+          (x, y) =>
+            y.value - x.value ||
+            y.rested - x.rested ||
+            (x.assignment.supporter_id < y.assignment.supporter_id ? -1 : 1),
+        );
+    };
+    const next = fillGaps(facts);
+    const assignments: QueueAssignment[] = [];
+    const outcomes = gaps.map((id) => {
+      const out = notThese.get(id) ?? new Set<string>();
+      const all = best(id, assignments, new Set());
+      expect(nextCandidates(id, { assignments, held: false }, facts, 5)).toEqual(
+        all.slice(0, 5).map(({ assignment, value }) => ({ assignment, value })),
+      );
+      const found = next(id, out);
+      expect(found).toEqual(best(id, assignments, out)[0]?.assignment ?? null);
+      if (found !== null) assignments.push(found);
+      return found !== null;
+    });
+    expect(new Set(outcomes).size).toBe(2);
+    expect(next('nobody', new Set())).toBeNull();
   });
 });
 

@@ -3,7 +3,12 @@
  * somebody who dropped out. All by the rules of generation, against the facts of the moment.
  */
 import { targetReachOf } from './credits.js';
-import type { QueueFacts } from './queue-generation-facts.js';
+import {
+  affinityOf,
+  type FactsOfSubmission,
+  type FactsOfSupporter,
+  type QueueFacts,
+} from './queue-generation-facts.js';
 import { assignmentOf } from './queue-generation-output.js';
 import { inserted, nextSlot, slotFits } from './queue-generation-slots.js';
 import type { QueueAssignment } from './queue-generation-types.js';
@@ -17,7 +22,7 @@ import {
   Planned,
   type QueueState,
 } from './queue-placement.js';
-import { rest } from './targeting-score.js';
+import { rest, scoreOf } from './targeting-score.js';
 
 export { prepareFacts, type QueueFacts } from './queue-generation-facts.js';
 export type { PlacementCode, PlacementConflict, QueueState } from './queue-placement.js';
@@ -153,34 +158,106 @@ export function nextCandidates(
   const known = facts.submission.get(submissionId);
   if (known === undefined) return [];
   const planned = new Planned(state, facts);
-  const reach = planned.of(submissionId).reduce((sum, other) => sum + other.reach, 0);
-  const missing =
-    targetReachOf(planned.credits(known.submission).total, facts.settings.reach_per_credit) - reach;
-  const ranked = facts.supporters.flatMap((supporter) => {
-    if (supporter.conflicts.length > 0) return [];
-    const pair = { submission_id: submissionId, supporter_id: supporter.supporter.member_id };
-    const { assignment } = place(pair, planned, facts, facts.window.first, false);
-    if (assignment === null) return [];
-    // A replacement is asked for even where the rest reaches the target by itself.
-    const counted = missing > 0 ? Math.min(assignment.reach, missing) : assignment.reach;
-    const { last_assignment_at } = supporter.supporter;
-    return [
-      {
-        assignment,
-        value: assignment.affinity * assignment.reliability * counted,
-        rested: rest(last_assignment_at, facts.input.now, facts.settings),
-      },
-    ];
+  const missing = missingReach(known, planned, facts);
+  const found: NextCandidate[] = [];
+  for (const candidate of byWorth(candidatesOf(known, facts), missing)) {
+    if (found.length >= limit) break;
+    const assignment = placeAtFirst(known, candidate, planned, facts);
+    if (assignment !== null) found.push({ assignment, value: worthOf(candidate, missing) });
+  }
+  return found;
+}
+
+/**
+ * Fills gaps one after another. Each assignment given counts for those after it, as if {@link nextCandidates} were asked
+ * anew with it in the queue; but a submission's candidates are ranked once, and who did not fit is not looked at again,
+ * since what is placed can only exclude more of them.
+ * @returns gives the best assignment for a submission that is not for one of these supporters; null when nobody is left.
+ */
+export function fillGaps(
+  facts: QueueFacts,
+): (submissionId: string, notThese: ReadonlySet<string>) => QueueAssignment | null {
+  const planned = new Planned({ assignments: [], held: false }, facts);
+  const lists = new Map<string, { missing: number; candidates: Candidate[] }>();
+  return (submissionId, notThese) => {
+    const known = facts.submission.get(submissionId);
+    if (known === undefined) return null;
+    const missing = missingReach(known, planned, facts);
+    let list = lists.get(submissionId);
+    if (list?.missing !== missing) {
+      list = { missing, candidates: byWorth(list?.candidates ?? candidatesOf(known, facts), missing) };
+      lists.set(submissionId, list);
+    }
+    const gone = new Set<Candidate>();
+    let found: QueueAssignment | null = null;
+    for (const candidate of list.candidates) {
+      if (notThese.has(candidate.known.supporter.member_id)) continue;
+      gone.add(candidate);
+      found = placeAtFirst(known, candidate, planned, facts);
+      if (found !== null) break;
+    }
+    list.candidates = list.candidates.filter((candidate) => !gone.has(candidate));
+    if (found !== null) planned.add(found);
+    return found;
+  };
+}
+
+/** A supporter nothing speaks against whatever the track, with what their rank is made of. */
+interface Candidate {
+  known: FactsOfSupporter;
+  affinity: number;
+  reliability: number;
+  rested: number;
+}
+
+/** Reach the submission lacks of its target beside what is planned; 0 or less when it has it. */
+function missingReach({ submission }: FactsOfSubmission, planned: Planned, facts: QueueFacts): number {
+  const reach = planned.of(submission.id).reduce((sum, other) => sum + other.reach, 0);
+  return targetReachOf(planned.credits(submission).total, facts.settings.reach_per_credit) - reach;
+}
+
+/** In the order of ids. */
+function candidatesOf({ submission }: FactsOfSubmission, facts: QueueFacts): Candidate[] {
+  const { input, settings } = facts;
+  return facts.supporters.flatMap((known) => {
+    const { supporter, conflicts } = known;
+    if (conflicts.length > 0) return [];
+    const { parts } = scoreOf(supporter, affinityOf(submission, supporter, facts), input.now, settings);
+    if (parts.affinity === 0) return [];
+    const rested = rest(supporter.last_assignment_at, input.now, settings);
+    return [{ known, affinity: parts.affinity, reliability: parts.reliability, rested }];
   });
-  return ranked
+}
+
+/** @param missing see {@link missingReach} */
+function worthOf({ known, affinity, reliability }: Candidate, missing: number): number {
+  // A replacement is asked for even where the rest reaches the target by itself.
+  const counted = missing > 0 ? Math.min(known.reach, missing) : known.reach;
+  return affinity * reliability * counted;
+}
+
+/** The most valuable first; of equal value the more rested, then by id. */
+function byWorth(candidates: readonly Candidate[], missing: number): Candidate[] {
+  return candidates
+    .map((candidate) => ({ candidate, worth: worthOf(candidate, missing) }))
     .sort(
       (a, b) =>
-        b.value - a.value ||
-        b.rested - a.rested ||
-        (a.assignment.supporter_id < b.assignment.supporter_id ? -1 : 1),
+        b.worth - a.worth ||
+        b.candidate.rested - a.candidate.rested ||
+        (a.candidate.known.supporter.member_id < b.candidate.known.supporter.member_id ? -1 : 1),
     )
-    .slice(0, limit)
-    .map(({ assignment, value }) => ({ assignment, value }));
+    .map(({ candidate }) => candidate);
+}
+
+/** At the account's first free slot; null when a rule speaks against it. */
+function placeAtFirst(
+  { submission }: FactsOfSubmission,
+  { known }: Candidate,
+  planned: Planned,
+  facts: QueueFacts,
+): QueueAssignment | null {
+  const pair = { submission_id: submission.id, supporter_id: known.supporter.member_id };
+  return place(pair, planned, facts, facts.window.first, false).assignment;
 }
 
 /** What changed from one draft to another; each list sorted by submission and supporter. */

@@ -86,6 +86,69 @@ describe('the relay', () => {
     expect(rows).toEqual([expect.objectContaining({ relay_attempts: 0, relay_error: null })]);
   });
 
+  describe('two events of one row', () => {
+    /** Two proofs that a supporter wrote, the second before the first was handed over. */
+    async function writeProofs(): Promise<string> {
+      const { rows } = await sql<{ id: string }>`
+        with row as (select gen_random_uuid() as id)
+        insert into public.soundcloud_events (org_id, type, entity_type, entity_id, data, occurred_at)
+        select ${world.orgId}, 'assignment.proof_written', 'assignment', row.id, jsonb_build_object('proof_url', n), now()
+        from row, generate_series(1, 2) as n order by n returning entity_id as id`.execute(world.db);
+      return rows[0]?.id ?? '';
+    }
+    const urlOf = (signal: { input: object } | undefined) =>
+      (signal?.input as { url?: unknown } | undefined)?.url;
+
+    it('arrive in their order, also with several relays', async () => {
+      const id = await writeProofs();
+      const arrived: unknown[] = [];
+      let [begin, end] = [() => {}, () => {}];
+      const begun = new Promise<void>((resolve) => {
+        begin = resolve;
+      });
+      const ended = new Promise<void>((resolve) => {
+        end = resolve;
+      });
+      const slow: Starter = {
+        ...starter,
+        async handOver({ lifecycle, signal }) {
+          if (lifecycle.entityId !== id) return;
+          if (urlOf(signal) === 1) {
+            begin();
+            await ended;
+          }
+          arrived.push(urlOf(signal));
+        },
+      };
+      const one = relayPage(worker, slow, log);
+      await begun;
+      expect(await relayPage(worker, slow, log)).toBe(0);
+      end();
+      expect(await one).toBe(1);
+      expect(await relayPage(worker, slow, log)).toBe(1);
+      expect(arrived).toEqual([1, 2]);
+    });
+
+    it('the second waits while the first cannot be handed over, but not for ever', async () => {
+      const id = await writeProofs();
+      const arrived: unknown[] = [];
+      const refusing: Starter = {
+        ...starter,
+        async handOver({ lifecycle, signal }) {
+          if (lifecycle.entityId !== id) return;
+          if (urlOf(signal) === 1) throw new Error('the server said no');
+          arrived.push(urlOf(signal));
+        },
+      };
+      expect(await relayPage(worker, refusing, log)).toBe(1);
+      expect(await relayPage(worker, refusing, log)).toBe(0);
+      await sql`update public.soundcloud_events set relay_attempts = 8 where entity_id = ${id}
+        and data ->> 'proof_url' = '1'`.execute(world.db);
+      await relayPage(worker, refusing, log);
+      expect(arrived).toEqual([2]);
+    });
+  });
+
   it('shares the work with other relays: every event is handed over once', async () => {
     const member = await world.addMember();
     await world.db

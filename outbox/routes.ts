@@ -27,6 +27,8 @@ export interface OutboxEvent {
 export interface Handover {
   lifecycle: LifecycleStart;
   signal?: { name: string; input: object };
+  /** True to run a lifecycle again that has ended; with a signal only. */
+  again?: boolean;
 }
 
 type Route = (event: OutboxEvent) => Handover[];
@@ -54,6 +56,8 @@ interface Told {
   row?: Read<string | null>;
   entityKey?: Read<string | null>;
   input?: Read<object>;
+  /** A lifecycle that has ended is run again instead of left alone. */
+  again?: boolean;
 }
 
 /** Tells a lifecycle. Signals may come twice and out of order: the command id is the event's. */
@@ -64,12 +68,19 @@ const tell =
     row = (event) => event.entity_id,
     entityKey = () => null,
     input = () => ({}),
+    again = false,
   }: Told): Route =>
   (event) => {
     const entityId = row(event);
     if (entityId === null) return [];
     const lifecycle = build({ orgId: event.org_id, entityId, entityKey: entityKey(event) });
-    return [{ lifecycle, signal: { name: signal, input: { ...input(event), commandId: event.id } } }];
+    return [
+      {
+        lifecycle,
+        signal: { name: signal, input: { ...input(event), commandId: event.id } },
+        ...(again && { again }),
+      },
+    ];
   };
 
 const both =
@@ -97,7 +108,8 @@ const ROUTES: Readonly<Record<string, Route>> = {
     signal: 'supportShifted',
     input: ({ data }) => ({ supportDate: data.support_date, reason: data.reason }),
   }),
-  'queue.requested': start(dailyQueue, text('date')),
+  // Told, not only started: the run of a date that lapsed may still be ending.
+  'queue.requested': tell({ build: dailyQueue, signal: 'requested', entityKey: text('date'), again: true }),
   'assignment.published': start(assignment),
   'assignment.proof_written': tell({
     build: assignment,

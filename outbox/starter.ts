@@ -1,5 +1,10 @@
 /** Starts lifecycles by their business id; starting one that runs already is a success. */
-import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import {
+  type Client,
+  isGrpcServiceError,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
 import { type LifecycleRow, type LifecycleStart, lifecycleOf } from './lifecycles.js';
 import type { Handover } from './routes.js';
 
@@ -8,10 +13,15 @@ export type LifecycleCondition = 'running' | 'missing' | 'failed' | 'ended';
 export interface Starter {
   /** @returns false when it runs or ended well already. */
   start(lifecycle: LifecycleStart): Promise<boolean>;
-  /** Does what an event asks for. A lifecycle that has ended is neither told nor run again. */
+  /** Does what an event asks for. A lifecycle that has ended is neither told nor run again, unless it is asked to. */
   handOver(handover: Handover): Promise<void>;
   /** How the workflow of a row stands; `missing` also after retention. */
   inspect(workflowId: string): Promise<LifecycleCondition>;
+  /**
+   * Those of these workflows that run as far as Temporal's list of workflows knows: it is a little behind, so one that is
+   * missing from it must be inspected. Empty when there is no list to be had.
+   */
+  listedAsRunning(workflowIds: readonly string[]): Promise<Set<string>>;
   lifecycleOf(row: LifecycleRow): LifecycleStart | undefined;
   /** Starts the lifecycle of a row whose workflow is missing or failed. @returns false when there was nothing to start. */
   startAgain(row: LifecycleRow): Promise<boolean>;
@@ -39,7 +49,7 @@ export function createStarter(client: Client, taskQueue: string): Starter {
       );
     },
 
-    async handOver({ lifecycle, signal }) {
+    async handOver({ lifecycle, signal, again = false }) {
       if (signal === undefined) {
         await starter.start(lifecycle);
         return;
@@ -49,9 +59,28 @@ export function createStarter(client: Client, taskQueue: string): Starter {
           ...startOptions(lifecycle),
           signal: signal.name,
           signalArgs: [signal.input],
-          workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
+          workflowIdReusePolicy: again ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
         }),
       );
+    },
+
+    async listedAsRunning(workflowIds) {
+      const listed = new Set<string>();
+      // An id is made of ids and dates; one that is not cannot be asked for this way.
+      const ids = workflowIds.filter((id) => !/['\\]/.test(id));
+      if (ids.length === 0) return listed;
+      const query = `ExecutionStatus = 'Running' AND WorkflowId IN (${ids.map((id) => `'${id}'`).join(', ')})`;
+      try {
+        await client.withDeadline(Date.now() + DEADLINE_MS, async () => {
+          for await (const { workflowId } of client.workflow.list({ query, pageSize: ids.length })) {
+            listed.add(workflowId);
+          }
+        });
+      } catch (error) {
+        if (isGrpcServiceError(error)) return new Set();
+        throw error;
+      }
+      return listed;
     },
 
     async inspect(workflowId) {

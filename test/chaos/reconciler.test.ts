@@ -150,6 +150,7 @@ describe('the reconciler', () => {
       scheduled: [],
       starter: {
         ...starter,
+        listedAsRunning: async () => new Set(),
         // The list of open rows is read; now, before the look at the workflow, the review ends.
         async inspect(workflowId) {
           if (workflowId === submission.workflowId) await reject(submission);
@@ -159,6 +160,35 @@ describe('the reconciler', () => {
     });
     expect(await new MockActivityEnvironment().run(run)).toMatchObject({ stranded: 0 });
     expect(await alarmsAbout(submission)).toEqual([]);
+  });
+
+  it('asks for many at once, and one by one only for those that are not listed', async () => {
+    const submissions = [];
+    for (let n = 0; n < 12; n += 1) submissions.push(await underReview());
+    const starter = createStarter(world.client, world.config.SPARK_TASK_QUEUE);
+    const ids = submissions.map(({ workflowId }) => workflowId);
+    await eventually('all are listed', async () => (await starter.listedAsRunning(ids)).size === ids.length);
+    const [killed] = submissions;
+    if (killed === undefined) throw new Error('a submission');
+    await handleOf(killed).terminate('by mistake');
+    await eventually('one is not listed any more', async () => {
+      return (await starter.listedAsRunning(ids)).size === ids.length - 1;
+    });
+    const report = await reconcile();
+    expect(report).toMatchObject({ restarted: 1, stranded: 0, troubled: 0 });
+    expect(report.running).toBe(report.checked - 1);
+    // A few more when it is their turn.
+    expect(report.inspected).toBeLessThan(6);
+
+    // Without a list everything is asked for one by one.
+    const { reconcile: run } = createReconcilerActivities({
+      db: world.db,
+      scheduled: [],
+      starter: { ...starter, listedAsRunning: async () => new Set() },
+    });
+    const all = (await new MockActivityEnvironment().run(run)) as ReconcilerReport;
+    expect(all).toMatchObject({ restarted: 0, stranded: 0, inspected: all.checked, running: all.checked });
+    for (const submission of submissions) await reject(submission);
   });
 
   it('reports a row that its review left open', async () => {

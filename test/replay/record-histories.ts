@@ -27,7 +27,7 @@ import {
 } from '../../workflows/submission-review/contract.js';
 import { ownPostgres, ownTemporal } from '../chaos/support/own-servers.js';
 import { reviewsOf } from '../chaos/support/reviews.js';
-import { addQueueOrg, settleAll, startQueue, type TestQueue } from '../support/daily-queues.js';
+import { addQueueOrg, askAgain, settleAll, startQueue, type TestQueue } from '../support/daily-queues.js';
 import { queuesOf } from '../support/queues.js';
 import { eventually } from '../support/review-facts.js';
 import { createWorld, type Submission, type World } from '../support/world.js';
@@ -295,6 +295,37 @@ const STORIES: Record<string, (world: World, save: Save) => Promise<void>> = {
     const closed = await startQueue(world, queue);
     await closed.result();
     await save('daily-queue', 'started-on-a-closed-row', closed);
+  },
+
+  async 'queue: asked again while it ends, approved in time and found late'(world, save) {
+    const queue = await addQueueOrg(world, await businessNow(world), {
+      min_approval_hours: 6,
+      no_generation_after: '23:59',
+    });
+    await world.db
+      .updateTable('soundcloud_settings')
+      .set({ slack_enabled: true, slack_webhook: world.sandbox.urls.slackWebhook })
+      .where('org_id', '=', queue.orgId)
+      .execute();
+    await world.sandbox.admin.addFault('slack', { kind: 'hang' });
+    const handle = await startQueue(world, queue);
+    const drafts = async () => (await queue.facts.drafts()).length;
+    await eventually('the lapse', async () => {
+      return (await queue.facts.queue(queue.date))?.status === 'lapsed';
+    });
+    await askAgain(world, queue);
+    await eventually('the second draft', async () => (await drafts()) === 2);
+    // As if the API had died before it sent the approval on.
+    const id = 'a'.repeat(64);
+    await sql`insert into public.soundcloud_commands (org_id, id, workflow_id, name, payload)
+      values (${queue.orgId}, ${id}, ${queue.workflowId}, 'approve',
+        ${JSON.stringify({ by: queue.adminId, commandId: id })}::jsonb)`.execute(world.db);
+    await reached(world, queue, 'settling');
+    await settleAll(world, queue, await businessNow(world));
+    await handle.signal('assignmentsSettled', {});
+    await world.sandbox.admin.clearFaults('slack');
+    await handle.result();
+    await save('daily-queue', 'asked-again-and-approved-late', handle);
   },
 
   async 'queue: edited, refused, approved, published, settled'(world, save) {

@@ -62,6 +62,23 @@ export async function startQueue(world: World, { orgId, date }: Pick<TestQueue, 
   });
 }
 
+/** Opens the lapsed queue again and says so in the outbox, as `POST /v1/queues` does. */
+export async function askAgain({ db }: World, { orgId, date }: TestQueue): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    const { id } = await trx
+      .updateTable('soundcloud_queues')
+      .set({ status: 'draft', approve_by: null, closed_at: null })
+      .where('org_id', '=', orgId)
+      .where('status', '=', 'lapsed')
+      .returning('id')
+      .executeTakeFirstOrThrow();
+    await sql`
+      insert into public.soundcloud_events (org_id, type, entity_type, entity_id, data, occurred_at, dedupe_key)
+      values (${orgId}, 'queue.requested', 'queue', ${id}, ${JSON.stringify({ date })}::jsonb, private.business_now(),
+        'queue.requested:' || gen_random_uuid())`.execute(trx);
+  });
+}
+
 /** Settles every assignment of a published queue as completed, as their workflows do. */
 export async function settleAll(
   world: World,

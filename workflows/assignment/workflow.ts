@@ -4,8 +4,6 @@
  */
 import {
   ActivityFailure,
-  allHandlersFinished,
-  condition,
   continueAsNew,
   isCancellation,
   setHandler,
@@ -24,6 +22,7 @@ import { readProofUrl } from '../../domain/proof.js';
 import { databaseActivities, proofActivities } from '../shared/activities.js';
 import { receiveCommands } from '../shared/commands.js';
 import { createCourier } from '../shared/courier.js';
+import { countSteps } from '../shared/steps.js';
 import { createWaiting } from '../shared/waiting.js';
 import {
   ASSIGNMENT_COMMANDS,
@@ -72,7 +71,7 @@ export async function assignmentWorkflow(input: AssignmentInput): Promise<void> 
   const lookout = createLookout({ orgId, assignmentId }, () => label, waiting.now);
   businessNow = waiting.now;
   let assignment: AssignmentState = carried?.state ?? opening.state;
-  let stepsTaken = carried?.stepsTaken ?? 0;
+  const steps = countSteps(carried?.stepsTaken);
   /** Revision of the state that the database knows. */
   let recorded = opening.state.revision;
   state = assignment;
@@ -137,14 +136,8 @@ export async function assignmentWorkflow(input: AssignmentInput): Promise<void> 
     inbox.settle(command, outcome);
   }
 
-  /** Answers what came too late, until no handler is left waiting. */
-  async function refuseTheRest(status: string) {
-    do {
-      for (let command = inbox.next(); command !== undefined; command = inbox.next()) {
-        await refuse(command, 'assignment_closed', closedReason(status));
-      }
-      await condition(() => allHandlersFinished() || inbox.hasWork());
-    } while (inbox.hasWork());
+  function refuseTheRest(status: string) {
+    return inbox.refuseTheRest((command) => refuse(command, 'assignment_closed', closedReason(status)));
   }
 
   /** Records a transition in one transaction, then makes it the state. */
@@ -158,7 +151,7 @@ export async function assignmentWorkflow(input: AssignmentInput): Promise<void> 
     const result = await db.recordAssignmentStep.executeWithOptions({ summary: `${change.step}: ${label}` }, [
       {
         ...target,
-        stepId: command?.commandId ?? nextStepId(),
+        stepId: command?.commandId ?? steps.nextId(),
         step: command?.name ?? change.step,
         command: command ?? null,
         change,
@@ -197,14 +190,13 @@ export async function assignmentWorkflow(input: AssignmentInput): Promise<void> 
   async function carryOn() {
     const owedMails = await courier.handOver();
     await lookout.stop();
-    await condition(() => allHandlersFinished() || inbox.hasWork());
-    if (inbox.hasWork()) return courier.mail(owedMails, label);
+    if (!(await inbox.answered())) return courier.mail(owedMails, label);
     const next: AssignmentCarried = {
       state: assignment,
       outcomes: inbox.outcomes,
       refused: inbox.refused,
       owedMails,
-      stepsTaken,
+      stepsTaken: steps.taken,
     };
     await continueAsNew<typeof assignmentWorkflow>({ orgId, assignmentId, carried: next });
   }
@@ -218,12 +210,6 @@ export async function assignmentWorkflow(input: AssignmentInput): Promise<void> 
   function announce() {
     const wait = assignmentWait(assignment, waiting.now());
     if (wait !== null) waiting.announce(wait, label);
-  }
-
-  /** Id of a step that no person asked for: the same on every replay and retry, different for each step. */
-  function nextStepId(): string {
-    stepsTaken += 1;
-    return `${workflowInfo().firstExecutionRunId}:${stepsTaken}`;
   }
 
   function isShortLink(command: AssignmentCommand): boolean {

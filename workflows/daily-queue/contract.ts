@@ -29,6 +29,8 @@ export interface DailyQueueCarried {
   /** The newest command ids with their outcomes, oldest first. */
   outcomes: Outcome<QueueRefusalCode>[];
   refused: RefusedSignal<QueueRefusalCode>[];
+  /** So that a step of the next run gets an id of its own; absent from runs of before. */
+  stepsTaken?: number;
 }
 
 /** Answer to a command and to the query: what the queue is now. */
@@ -50,6 +52,12 @@ export const dailyQueueUpdates = {
 
 /** From settling: the last open assignment of the queue was settled. Only says "look at the rows". */
 export const assignmentsSettledSignal = defineSignal<[unknown]>('assignmentsSettled');
+
+/**
+ * From a request for the date: the row is open again. A run that is about to end goes on, so that nothing hangs on the
+ * moment in which it ends.
+ */
+export const requestedSignal = defineSignal<[unknown]>('requested');
 
 /** What each command takes, for people who send it from the Temporal UI or its command line. */
 export const DAILY_QUEUE_COMMANDS: Readonly<Record<QueueCommandName, string>> = {

@@ -4,8 +4,6 @@
  */
 import {
   ActivityFailure,
-  allHandlersFinished,
-  condition,
   continueAsNew,
   isCancellation,
   log,
@@ -14,6 +12,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { QueueOpening } from '../../activities/queue.js';
 import { DAY_MS, HOUR_MS, realWait } from '../../domain/calendar.js';
 import {
   checkQueueCommand,
@@ -33,6 +32,7 @@ import { databaseActivities, generationActivities, queueActivities } from '../sh
 import { receiveCommands } from '../shared/commands.js';
 import { createCourier } from '../shared/courier.js';
 import { searchAttributes } from '../shared/search-attributes.js';
+import { countSteps } from '../shared/steps.js';
 import { createWaiting } from '../shared/waiting.js';
 import {
   assignmentsSettledSignal,
@@ -40,6 +40,7 @@ import {
   type DailyQueueInput,
   type DailyQueueView,
   dailyQueueState,
+  requestedSignal,
 } from './contract.js';
 
 /** Business time after which a draft that could not be generated is tried again. */
@@ -57,7 +58,9 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
   /** False while a step is under way: the rows may then be ahead of the state, so a refusal must wait for its end. */
   let settled = false;
   let told = false;
-  let stepsTaken = 0;
+  /** The date was asked for; not yet answered by a draft. */
+  let requested = false;
+  const steps = countSteps(carried?.stepsTaken);
 
   const inbox = receiveCommands<QueueCommand, DailyQueueView, QueueRefusalCode>(DAILY_QUEUE_COMMANDS, {
     read: readQueueCommand,
@@ -76,55 +79,87 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
     },
     { description: 'The last open assignment was settled: look at the rows.' },
   );
+  setHandler(
+    requestedSignal,
+    () => {
+      requested = true;
+    },
+    { description: 'The date was asked for: look whether the row is open again.' },
+  );
   setHandler(dailyQueueState, view, {
     description: 'The whole state as JSON, with the newest refused Signals.',
   });
 
   const db = databaseActivities();
   const opening = await db.openQueue.executeWithOptions({ summary: label }, [target]);
-  const { clock, timezone, hours } = opening;
-  const waiting = createWaiting(clock, timezone);
+  const { clock } = opening;
+  const waiting = createWaiting(clock, opening.timezone);
   const courier = createCourier(orgId, label, []);
   businessNow = waiting.now;
-  const lastMoment = { at: generateUntil(date, timezone, hours), hours };
+  let lastMoment = lastMomentOf(opening);
   until = lastMoment;
   let queue = opening.state;
   adopt(queue);
 
-  // 1. Generate the draft. Without demand there is no row, and nothing to wait for.
-  if (queue.stage === 'generation') await generate();
-
-  // 2. Ops approve it by the cut-off, or it lapses.
-  while (queue.stage === 'approval') {
-    await untilSomethingHappens();
-    if (workflowInfo().continueAsNewSuggested && queue.stage === 'approval') await carryOn();
+  for (;;) {
+    await runStages();
+    // Everything said: what comes now comes too late.
+    waiting.conclude(queue.queueId === null ? 'no submission asks for a queue' : queue.status, label);
+    settled = true;
+    await courier.done(() => requested);
+    await refuseTheRest();
+    if (!requested) return;
+    // The date was asked for while this run ended. Temporal lets no run end that has not seen its last signal.
+    await lookAgain();
   }
 
-  // 3. Publish: at once.
-  if (queue.stage === 'publishing') {
-    const input = { ...target, revision: queue.revision, now: waiting.now() };
-    const result = await queueActivities().publishQueue.executeWithOptions({ summary: label }, [input]);
-    adopt(result.state);
+  async function runStages() {
+    // 1. Generate the draft. Without demand there is no row, and nothing to wait for.
+    if (queue.stage === 'generation') await generate();
+
+    // 2. Ops approve it by the cut-off, or it lapses.
+    while (queue.stage === 'approval') {
+      await untilSomethingHappens();
+      if (workflowInfo().continueAsNewSuggested && queue.stage === 'approval') await carryOn();
+    }
+
+    // 3. Publish: at once.
+    if (queue.stage === 'publishing') {
+      const input = { ...target, revision: queue.revision, now: waiting.now() };
+      const result = await queueActivities().publishQueue.executeWithOptions({ summary: label }, [input]);
+      adopt(result.state);
+    }
+
+    // 4. Until every assignment is settled.
+    while (queue.stage === 'settling') {
+      await untilSettled();
+      if (workflowInfo().continueAsNewSuggested && queue.stage === 'settling') await carryOn();
+    }
   }
 
-  // 4. Until every assignment is settled.
-  while (queue.stage === 'settling') {
-    await untilSettled();
-    if (workflowInfo().continueAsNewSuggested && queue.stage === 'settling') await carryOn();
+  async function lookAgain() {
+    requested = false;
+    settled = false;
+    const found = await db.openQueue.executeWithOptions({ summary: label }, [target]);
+    lastMoment = lastMomentOf(found);
+    until = lastMoment;
+    adopt(found.state);
   }
 
-  // Everything said: what comes now comes too late.
-  waiting.conclude(queue.queueId === null ? 'no submission asks for a queue' : queue.status, label);
-  await courier.done();
-  await refuseTheRest();
+  /** Until when a draft may be generated, by the org's hours as they are now. */
+  function lastMomentOf({ timezone, hours }: QueueOpening) {
+    return { at: generateUntil(date, timezone, hours), hours };
+  }
 
   async function generate() {
     const { generateQueue } = generationActivities();
-    const stepId = nextStepId();
+    const stepId = steps.nextId();
+    // This draft is what was asked for.
+    requested = false;
     for (;;) {
       const now = waiting.now();
       if (now > lastMoment.at) {
-        await db.missQueue.executeWithOptions({ summary: label }, [{ ...target, now }]);
+        await db.missQueue.executeWithOptions({ summary: label }, [{ ...target, stepId, now }]);
         return adopt({ ...queue, stage: 'closed', status: 'lapsed' });
       }
       try {
@@ -132,18 +167,18 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
         const { state } = await generateQueue.executeWithOptions({ summary: label }, [drafting]);
         return adopt(state.stage === 'generation' ? { ...state, stage: 'closed' } : state);
       } catch (error) {
-        await reportFailure(error);
+        await reportFailure(error, stepId);
         await sleep(realWait(clock, GENERATION_RETRY_MS), { summary: `generate again: ${label}` });
       }
     }
   }
 
-  async function reportFailure(error: unknown) {
+  async function reportFailure(error: unknown, stepId: string) {
     if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
     const reason = error.cause?.message ?? 'unknown';
     log.error('the queue could not be generated', { reason });
     await db.reportQueueFailure.executeWithOptions({ summary: label }, [
-      { ...target, reason, now: waiting.now() },
+      { ...target, stepId, reason, now: waiting.now() },
     ]);
   }
 
@@ -158,7 +193,7 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
       alarm === null ? label : `${alarm.kind === 'cutoff' ? 'cut-off' : 'warning'}: ${label}`,
     );
     settled = false;
-    // The cut-off is the cut-off: a command that waits beside it comes too late.
+    // A command that waits beside the cut-off comes too late, unless the rows say that it was an approval in time.
     if (alarm !== null && overdue()) return ring(alarm);
     const command = inbox.next();
     if (command !== undefined) await handle(command);
@@ -190,6 +225,7 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
       { ...target, revision: queue.revision, now },
     ]);
     adopt(state);
+    if (state.status !== 'lapsed') return;
     courier.slack({
       about: label,
       title: `The queue of ${date} lapsed`,
@@ -209,7 +245,7 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
     try {
       settle(command, await generationActivities().generateQueue.executeWithOptions(options, [step]));
     } catch (error) {
-      await reportFailure(error);
+      await reportFailure(error, command.commandId);
       await refuse(
         command,
         'generation_failed',
@@ -237,30 +273,22 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
     inbox.settle(command, outcome);
   }
 
-  /** Answers what came too late, until no handler is left waiting. */
-  async function refuseTheRest() {
-    settled = true;
-    do {
-      for (let command = inbox.next(); command !== undefined; command = inbox.next()) {
-        const check = checkQueueCommand(queue, command, waiting.now(), lastMoment);
-        const { code, reason } = check.ok
-          ? { code: 'queue_closed' as const, reason: 'It is closed.' }
-          : check;
-        await refuse(command, code, reason);
-      }
-      await condition(() => allHandlersFinished() || inbox.hasWork());
-    } while (inbox.hasWork());
+  function refuseTheRest() {
+    return inbox.refuseTheRest(async (command) => {
+      const check = checkQueueCommand(queue, command, waiting.now(), lastMoment);
+      const { code, reason } = check.ok ? { code: 'queue_closed' as const, reason: 'It is closed.' } : check;
+      await refuse(command, code, reason);
+    });
   }
 
   /** Starts the next run with what this one knows; put off while a command is under way. */
   async function carryOn() {
     await courier.done();
-    await condition(() => allHandlersFinished() || inbox.hasWork());
-    if (inbox.hasWork()) return;
+    if (!(await inbox.answered())) return;
     await continueAsNew<typeof dailyQueueWorkflow>({
       orgId,
       date,
-      carried: { outcomes: inbox.outcomes, refused: inbox.refused },
+      carried: { outcomes: inbox.outcomes, refused: inbox.refused, stepsTaken: steps.taken },
     });
   }
 
@@ -272,12 +300,6 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
     known = next;
     const wait = queueWait(next);
     if (wait !== null) waiting.announce(wait, label);
-  }
-
-  /** Id of a step that no person asked for: the same on every replay and retry, different for each step. */
-  function nextStepId(): string {
-    stepsTaken += 1;
-    return `${workflowInfo().firstExecutionRunId}:${stepsTaken}`;
   }
 
   function view(): DailyQueueView {

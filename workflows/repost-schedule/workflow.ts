@@ -4,8 +4,6 @@
  */
 import {
   ActivityFailure,
-  allHandlersFinished,
-  condition,
   continueAsNew,
   isCancellation,
   setHandler,
@@ -39,6 +37,7 @@ import { databaseActivities, plannerActivities, scheduleLookActivities } from '.
 import { receiveCommands } from '../shared/commands.js';
 import { saysProviderIsAway } from '../shared/failures.js';
 import { waitForLeave } from '../shared/request-leave.js';
+import { countSteps } from '../shared/steps.js';
 import { createWaiting } from '../shared/waiting.js';
 import {
   REPOST_SCHEDULE_COMMANDS,
@@ -82,7 +81,7 @@ export async function repostScheduleWorkflow(input: RepostScheduleInput): Promis
   const waiting = createWaiting(clock, opening.timezone);
   businessNow = waiting.now;
   let schedule: ScheduleState = carried?.state ?? opening.state;
-  let stepsTaken = carried?.stepsTaken ?? 0;
+  const steps = countSteps(carried?.stepsTaken);
   setSchedule(schedule);
 
   // A request that was under way when its workflow was lost: nobody knows what became of it.
@@ -136,14 +135,8 @@ export async function repostScheduleWorkflow(input: RepostScheduleInput): Promis
     inbox.settle(command, outcome);
   }
 
-  /** Answers what came too late, until no handler is left waiting. */
-  async function refuseTheRest(status: string) {
-    do {
-      for (let command = inbox.next(); command !== undefined; command = inbox.next()) {
-        await refuse(command, 'schedule_closed', closedReason(status));
-      }
-      await condition(() => allHandlersFinished() || inbox.hasWork());
-    } while (inbox.hasWork());
+  function refuseTheRest(status: string) {
+    return inbox.refuseTheRest((command) => refuse(command, 'schedule_closed', closedReason(status)));
   }
 
   async function send() {
@@ -151,7 +144,7 @@ export async function repostScheduleWorkflow(input: RepostScheduleInput): Promis
     if (now > lastSendAt(schedule)) return take(giveUp(schedule, 'too_late', now));
     const date = dateToSend(schedule, now);
     const prepared = await db.prepareScheduleSend.executeWithOptions({ summary: `intent: ${label}` }, [
-      { ...target, stepId: nextStepId(), date, now },
+      { ...target, stepId: steps.nextId(), date, now },
     ]);
     if (!prepared.go && prepared.why !== 'sent_before')
       return take(giveUp(schedule, prepared.why, waiting.now()));
@@ -234,7 +227,7 @@ export async function repostScheduleWorkflow(input: RepostScheduleInput): Promis
       [
         {
           ...target,
-          stepId: command?.commandId ?? nextStepId(),
+          stepId: command?.commandId ?? steps.nextId(),
           command: command ?? null,
           transition,
           evidence: looked === null ? null : { ...looked, ...evidence },
@@ -257,13 +250,12 @@ export async function repostScheduleWorkflow(input: RepostScheduleInput): Promis
 
   /** Starts the next run with what this one knows; put off while a command is under way. */
   async function carryOn() {
-    await condition(() => allHandlersFinished() || inbox.hasWork());
-    if (inbox.hasWork()) return;
+    if (!(await inbox.answered())) return;
     const next: RepostScheduleCarried = {
       state: schedule,
       outcomes: inbox.outcomes,
       refused: inbox.refused,
-      stepsTaken,
+      stepsTaken: steps.taken,
     };
     await continueAsNew<typeof repostScheduleWorkflow>({ orgId, scheduleId, carried: next });
   }
@@ -273,12 +265,6 @@ export async function repostScheduleWorkflow(input: RepostScheduleInput): Promis
     state = next;
     const wait = scheduleWait(next);
     if (wait !== null) waiting.announce(wait, label);
-  }
-
-  /** Id of a step that no person asked for: the same on every replay and retry, different for each step. */
-  function nextStepId(): string {
-    stepsTaken += 1;
-    return `${workflowInfo().firstExecutionRunId}:${stepsTaken}`;
   }
 
   function view(): RepostScheduleView {

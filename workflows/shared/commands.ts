@@ -6,6 +6,7 @@
 
 import {
   ApplicationFailure,
+  allHandlersFinished,
   condition,
   currentUpdateInfo,
   defineSignal,
@@ -52,6 +53,13 @@ export interface CommandInbox<C, Code extends string> {
   /** The next command to apply; stays in the inbox until {@link settle}. */
   next(): C | undefined;
   settle(command: C, outcome: { applied: true } | { applied: false; code: Code; reason: string }): void;
+  /** Waits until every command is answered. @returns false when another one came first */
+  answered(): Promise<boolean>;
+  /**
+   * Answers what comes too late, until no handler is left waiting: the last thing a lifecycle does.
+   * @param refuse must {@link settle} the command
+   */
+  refuseTheRest(refuse: (command: C) => Promise<void>): Promise<void>;
 }
 
 /**
@@ -122,11 +130,22 @@ export function receiveCommands<C extends { commandId: string; name: string }, V
     );
   }
 
+  const answered = async () => {
+    await condition(() => allHandlersFinished() || waiting.length > 0);
+    return waiting.length === 0;
+  };
+
   return {
     outcomes,
     refused,
     hasWork: () => waiting.length > 0,
     next: () => waiting[0],
+    answered,
+    async refuseTheRest(refuse) {
+      do {
+        for (let command = waiting[0]; command !== undefined; command = waiting[0]) await refuse(command);
+      } while (!(await answered()));
+    },
     settle(command, outcome) {
       const at = waiting.findIndex((other) => other.commandId === command.commandId);
       if (at >= 0) waiting.splice(at, 1);

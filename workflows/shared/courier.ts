@@ -17,8 +17,11 @@ export interface Courier {
   /** Mails by id of their row in `soundcloud_email_logs`, in order. */
   mail(emailLogIds: readonly string[], summary: string): void;
   slack(notice: SlackNotice): void;
-  /** Waits until every mail was handed over or given up. */
-  done(): Promise<void>;
+  /**
+   * Waits until every mail was handed over or given up.
+   * @param unless something else to do: it is not waited for the rest, which is delivered beside it
+   */
+  done(unless?: () => boolean): Promise<void>;
   /** Stops the tours and returns the mails still owed; the caller passes them on, or back to {@link mail}. */
   handOver(): Promise<string[]>;
 }
@@ -90,8 +93,8 @@ export function createCourier(orgId: string, about: string, owed: readonly strin
     slack(notice) {
       void post(notice);
     },
-    async done() {
-      await condition(() => !touring && slackTours === 0);
+    async done(unless = () => false) {
+      await condition(() => (!touring && slackTours === 0) || unless());
     },
     async handOver() {
       scope.cancel();

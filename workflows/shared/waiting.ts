@@ -60,6 +60,7 @@ export function createWaiting(clock: BusinessClock, timezone: string): Waiting {
         { key: searchAttributes.waitingOn, value: null },
         { key: searchAttributes.dueAt, value: null },
       ]);
+      shown = { ...shown, Stage: 'closed', WaitingOn: 'null', DueAt: 'null' };
       setCurrentDetails(
         `**${about}**\n\nClosed: ${status}. What is owed outside is still handed over.\n\n${SPARE_LINE}`,
       );

@@ -4,8 +4,6 @@
  */
 import {
   ActivityFailure,
-  allHandlersFinished,
-  condition,
   continueAsNew,
   defineSignal,
   isCancellation,
@@ -44,6 +42,7 @@ import { reviewWait } from '../../domain/submission-review-wait.js';
 import { databaseActivities, proposalActivities } from '../shared/activities.js';
 import { receiveCommands } from '../shared/commands.js';
 import { createCourier } from '../shared/courier.js';
+import { countSteps } from '../shared/steps.js';
 import { createWaiting } from '../shared/waiting.js';
 import {
   SUBMISSION_COMMANDS,
@@ -103,7 +102,7 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
   const courier = createCourier(orgId, label, carried?.owedMails ?? []);
   businessNow = waiting.now;
   let review: ReviewState = carried?.state ?? opening.state;
-  let stepsTaken = carried?.stepsTaken ?? 0;
+  const steps = countSteps(carried?.stepsTaken);
   state = review;
   // Between two runs nobody was there to hear.
   news ||= isApproved(review);
@@ -175,14 +174,9 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
     inbox.settle(command, outcome);
   }
 
-  /** Answers what came too late, until no handler is left waiting. */
-  async function refuseTheRest(status: string) {
-    do {
-      for (let command = inbox.next(); command !== undefined; command = inbox.next()) {
-        await refuse(command, 'submission_closed', `This submission is closed (${status}).`);
-      }
-      await condition(() => allHandlersFinished() || inbox.hasWork());
-    } while (inbox.hasWork());
+  function refuseTheRest(status: string) {
+    const reason = `This submission is closed (${status}).`;
+    return inbox.refuseTheRest((command) => refuse(command, 'submission_closed', reason));
   }
 
   async function ring(alarm: ReviewAlarm) {
@@ -193,9 +187,9 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
       if (review.stage === 'queue') await buildProposal();
       return;
     }
-    await take(raiseAlarm(review, alarm, waiting.now()), alarm.kind, nextStepId());
+    await take(raiseAlarm(review, alarm, waiting.now()), alarm.kind, steps.nextId());
     const verdict = alarm.kind === 'breach' ? decideOnBreach(review, waiting.now()) : null;
-    if (verdict !== null) await take(verdict, `on_breach_${review.policy.onBreach}`, nextStepId());
+    if (verdict !== null) await take(verdict, `on_breach_${review.policy.onBreach}`, steps.nextId());
   }
 
   /** Records a transition in one transaction, then makes it the state. A refusal by the database leaves the state as it was. */
@@ -264,7 +258,7 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
     const { buildSubmissionProposal } = proposalActivities();
     try {
       const built = await buildSubmissionProposal.executeWithOptions({ summary: `targets: ${label}` }, [
-        { ...target, stepId: nextStepId(), now },
+        { ...target, stepId: steps.nextId(), now },
       ]);
       setReview({ ...review, proposalExpiresAt: built.expiresAt });
       courier.mail(built.mails, `approved: ${label}`);
@@ -278,14 +272,13 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
   /** Starts the next run with what this one knows; put off while a command is under way. */
   async function carryOn() {
     const owedMails = await courier.handOver();
-    await condition(() => allHandlersFinished() || inbox.hasWork());
-    if (inbox.hasWork()) return courier.mail(owedMails, label);
+    if (!(await inbox.answered())) return courier.mail(owedMails, label);
     const next: SubmissionReviewCarried = {
       state: review,
       outcomes: inbox.outcomes,
       refused: inbox.refused,
       owedMails,
-      stepsTaken,
+      stepsTaken: steps.taken,
     };
     await continueAsNew<typeof submissionReviewWorkflow>({ orgId, submissionId, carried: next });
   }
@@ -299,12 +292,6 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
   function announce() {
     const wait = reviewWait(review, waiting.now());
     if (wait !== null) waiting.announce(wait, label);
-  }
-
-  /** Id of a step that no person asked for: the same on every replay and retry, different for each step. */
-  function nextStepId(): string {
-    stepsTaken += 1;
-    return `${workflowInfo().firstExecutionRunId}:${stepsTaken}`;
   }
 
   function view(): SubmissionReviewView {
