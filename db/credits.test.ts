@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type CreditFixture, creditFixture } from '../test/support/credits-fixture.js';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.js';
-import { createDatabase, type Db, withOrg } from './client.js';
+import { createDatabase, type Db, type Trx, withOrg } from './client.js';
 import { type CreditRequest, grantPage, postCredits } from './credits.js';
 import { jsonb } from './json.js';
 import { ledgerViolations } from './ledger-invariants.js';
@@ -482,6 +482,64 @@ describe('the monthly grant', () => {
   it('of a month or page that cannot be read is refused', async () => {
     await expect(month('2026-13', 10)).rejects.toMatchObject({ code: '22023' });
     await expect(month('2026-04', 0)).rejects.toMatchObject({ code: '22023' });
+  });
+});
+
+describe('updated_at', () => {
+  it('of wallet and member is the time of the last post, grant or other change', async () => {
+    const memberId = await org.member('T3', 2);
+    const others = await Promise.all([org.member('T3', 2), org.member('T3', 2)]);
+    const [assignmentId = ''] = await org.assignments(memberId, others[0] ?? '', 1);
+    const manual = (key: string): CreditRequest => ({
+      kind: 'manual',
+      member_id: memberId,
+      amount: 1,
+      reason: 'by hand',
+      key,
+    });
+    const month = '2031-01';
+    const changes: [string, (trx: Trx) => Promise<unknown>][] = [
+      ['one post', (trx) => postCredits(trx, org.orgId, [manual('one')], { at: AT })],
+      [
+        'a hold',
+        (trx) =>
+          postCredits(
+            trx,
+            org.orgId,
+            [{ kind: 'hold', member_id: memberId, assignment_id: assignmentId, amount: 1 }],
+            { at: AT },
+          ),
+      ],
+      ['several posts', (trx) => postCredits(trx, org.orgId, [manual('two'), manual('three')], { at: AT })],
+      [
+        'a page of grants',
+        (trx) => grantPage(trx, { orgId: org.orgId, month, after: null, limit: 10, at: AT }),
+      ],
+      [
+        'a rise',
+        (trx) =>
+          sql`select * from private.apply_follower_sync(${org.orgId}, ${jsonb([
+            {
+              member_id: memberId,
+              account_id: null,
+              followers: 500_000,
+              size_tier: 'T4',
+              below_tier_syncs: 0,
+            },
+          ])}, ${AT})`.execute(trx),
+      ],
+    ];
+    for (const [what, change] of changes) {
+      const { at, wallet, member } = await withOrg(worker, org.orgId, async (trx) => {
+        await change(trx);
+        const { rows } = await sql<{ at: Date; wallet: Date; member: Date }>`
+          select now() as at, w.updated_at as wallet, m.updated_at as member
+          from soundcloud_repost_credit_wallet w join soundcloud_members m on m.id = w.member_id
+          where m.id = ${memberId}`.execute(trx);
+        return rows[0] ?? { at: new Date(), wallet: null, member: null };
+      });
+      expect({ what, wallet, member }).toEqual({ what, wallet: at, member: at });
+    }
   });
 });
 

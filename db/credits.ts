@@ -83,18 +83,24 @@ export interface GrantPage {
   next: string | null;
 }
 
+export interface GrantPageInput {
+  orgId: string;
+  /** `YYYY-MM`. */
+  month: string;
+  /** Where the page before ended; null for the first. */
+  after: string | null;
+  /** Members of a page, at least 1. */
+  limit: number;
+  /** Business time of the grants. */
+  at: Date;
+}
+
 /**
- * Grants a month (`YYYY-MM`) to the next members, in the order of their ids, who joined in or before it and have no
- * grant of it or a later month yet. One round trip; the same page again grants nobody twice.
- * @param page.after where the page before ended; null for the first
- * @param page.limit members of a page, at least 1
- * @param page.at business time of the grants
+ * Grants a month to the next members, in the order of their ids, who joined in or before it and have no grant of it or a
+ * later month yet. One round trip; the same page again grants nobody twice.
  * @throws database error SPK01 wrong_org; 22023 when month or limit cannot be read.
  */
-export async function grantPage(
-  trx: Trx,
-  page: { orgId: string; month: string; after: string | null; limit: number; at: Date },
-): Promise<GrantPage> {
+export async function grantPage(trx: Trx, page: GrantPageInput): Promise<GrantPage> {
   const { rows } = await sql<GrantPage>`
     select granted, credited as credits, forfeited, next
     from private.grant_month_page(${page.orgId}, ${page.month}, ${page.after}, ${page.limit}, ${page.at})`.execute(

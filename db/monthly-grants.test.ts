@@ -7,9 +7,9 @@ import { addPage, beginGrant } from '../domain/monthly-grant.js';
 import { creditFixture } from '../test/support/credits-fixture.js';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.js';
 import { createDatabase, type Db, withOrg } from './client.js';
-import { grantPage } from './credits.js';
+import type { GrantPage } from './credits.js';
 import { ledgerViolations } from './ledger-invariants.js';
-import { grantedMonths, walletsToGrant } from './monthly-grants.js';
+import { grantedMonths, grantTwoPages, walletsToGrant } from './monthly-grants.js';
 
 /** East and west of UTC to the ends, with odd offsets and clock changes at midnight and on firsts of months. */
 const ZONES = [
@@ -56,15 +56,14 @@ async function setTimezone(timezone: string): Promise<void> {
 /** Grants as a run does. @returns the months it posted. */
 async function run(timezone: string, month: string, at: Date): Promise<string[]> {
   const { orgId } = fixture;
-  return withOrg(worker, orgId, async (trx) => {
-    const { oldest } = await walletsToGrant(trx, orgId);
-    let progress = beginGrant(oldest?.getTime() ?? null, timezone, month);
-    while (progress.month !== null) {
-      const page = { orgId, month: progress.month, after: progress.after, limit: 500, at };
-      progress = addPage(progress, await grantPage(trx, page), month);
-    }
-    return (await grantedMonths(trx, orgId, at)).map((granted) => granted.month);
-  });
+  const { oldest } = await withOrg(worker, orgId, (trx) => walletsToGrant(trx, orgId));
+  let progress = beginGrant(oldest?.getTime() ?? null, timezone, month);
+  while (progress.month !== null) {
+    const page = { orgId, month: progress.month, after: progress.after, limit: 500, at };
+    progress = addPage(progress, await grantTwoPages(worker, page), month);
+  }
+  const granted = await withOrg(worker, orgId, (trx) => grantedMonths(trx, orgId, at));
+  return granted.map(({ month: name }) => name);
 }
 
 describe('a month in SQL', () => {
@@ -140,6 +139,71 @@ describe('a run', () => {
       ),
       { numRuns: 40 },
     );
+    expect(await ledgerViolations(owner)).toEqual([]);
+  });
+});
+
+describe('two pages at once', () => {
+  const LIMIT = 3;
+  /** After the one everybody joined in. */
+  const MONTH = '2031-01';
+  const AT = new Date('2031-01-01T00:05:00Z');
+  /** Members of an org of their own, in the order of their ids. */
+  async function network(name: string, count: number) {
+    const { orgId, member } = await creditFixture(owner, name);
+    const ids: string[] = [];
+    for (let n = 0; n < count; n += 1) ids.push(await member('T3', 2));
+    return { orgId, ids: ids.sort() };
+  }
+  type Network = Awaited<ReturnType<typeof network>>;
+  const pages = ({ orgId }: Network, after: string | null) =>
+    grantTwoPages(worker, { orgId, month: MONTH, after, limit: LIMIT, at: AT });
+
+  /** All pages of a run. @returns how many members it granted. */
+  async function wholeMonth(members: Network): Promise<number> {
+    let granted = 0;
+    let after: string | null = null;
+    do {
+      const done: GrantPage = await pages(members, after);
+      granted += done.granted;
+      after = done.next;
+    } while (after !== null);
+    return granted;
+  }
+
+  async function grantsOf({ orgId }: Network): Promise<Record<string, number>> {
+    const { rows } = await sql<{ member_id: string; grants: number }>`
+      select member_id, count(*)::int as grants from soundcloud_repost_credit_ledger
+      where org_id = ${orgId} and reference_type = 'monthly_grant' and right(idempotency_key, 7) = ${MONTH}
+      group by 1`.execute(owner);
+    return Object.fromEntries(rows.map(({ member_id, grants }) => [member_id, grants]));
+  }
+  const once = ({ ids }: Network) => Object.fromEntries(ids.map((id) => [id, 1]));
+
+  it('follow each other in the order of the members', async () => {
+    const wide = await network('pairs', 4 * LIMIT + 1);
+    const first = await pages(wide, null);
+    expect(first).toMatchObject({ granted: 2 * LIMIT, next: wide.ids[2 * LIMIT - 1] });
+    const second = await pages(wide, first.next);
+    expect(second).toMatchObject({ granted: 2 * LIMIT, next: wide.ids[4 * LIMIT - 1] });
+    expect(await pages(wide, second.next)).toMatchObject({ granted: 1, next: null });
+    expect(await pages(wide, null)).toEqual({ granted: 0, credits: 0, forfeited: 0, next: null });
+    expect(await grantsOf(wide)).toEqual(once(wide));
+  });
+
+  it('end with the last member, be the second page full, begun or not needed', async () => {
+    for (const count of [0, 1, LIMIT, LIMIT + 1, 2 * LIMIT]) {
+      const small = await network(`small-${count}`, count);
+      expect(await wholeMonth(small)).toBe(count);
+      expect(await grantsOf(small)).toEqual(once(small));
+    }
+  });
+
+  it('leave nobody out and grant nobody twice when several runs are at it', async () => {
+    const busy = await network('busy', 10 * LIMIT + 2);
+    const granted = await Promise.all([1, 2, 3, 4].map(() => wholeMonth(busy)));
+    expect(granted.reduce((sum, count) => sum + count, 0)).toBe(busy.ids.length);
+    expect(await grantsOf(busy)).toEqual(once(busy));
     expect(await ledgerViolations(owner)).toEqual([]);
   });
 });
