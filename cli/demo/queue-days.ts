@@ -6,14 +6,8 @@ import { z } from 'zod';
 import { HOUR_MS } from '../../domain/calendar.js';
 import { changeSettings } from './network.js';
 import { InVainError } from './patience.js';
-import {
-  GIVEN_CREDITS,
-  LINKED,
-  type PlannedRepost,
-  QUEUE_CASTS,
-  UNREPOST_AFTER_HOURS,
-  type World,
-} from './queue-plan.js';
+import { bringIn, type QueuedAssignment, readQueue } from './queue-draft.js';
+import { GIVEN_CREDITS, LINKED, QUEUE_CASTS, UNREPOST_AFTER_HOURS, type World } from './queue-plan.js';
 import type { Stage } from './stage.js';
 import { playRepost, type Repost } from './supporters.js';
 
@@ -22,16 +16,6 @@ const GENERATED_AT = 6;
 const CUT_OFF = 12;
 /** All of a queue is settled by the day after tomorrow: proof, answer of ops, watch. */
 const SETTLED_BY_MS = 36 * HOUR_MS;
-
-const assignmentRow = z.object({
-  id: z.uuid(),
-  submission_id: z.uuid(),
-  supporter_id: z.uuid(),
-  slot_at: z.iso.datetime({ offset: true }),
-  replacement_for: z.uuid().nullable(),
-});
-const queueRow = z.object({ status: z.string(), assignments: z.array(assignmentRow) });
-type Assignment = z.output<typeof assignmentRow>;
 
 /** Some artists have done something for the network: their tracks will get three reposts. */
 export async function giveCredits(stage: Stage): Promise<void> {
@@ -177,58 +161,8 @@ export async function queueLapses(stage: Stage, day: number): Promise<void> {
   );
 }
 
-/** Swaps in, drops and adds, until a track has those in the draft whom the plan names: the first at the latest slot. */
-async function bringIn(
-  stage: Stage,
-  date: string,
-  track: string,
-  cast: readonly PlannedRepost[],
-): Promise<void> {
-  const moderator = stage.ops('moderator');
-  const { network } = stage;
-  const submission_id = stage.submitted(track).id;
-  const path = `/v1/queues/${date}/assignments`;
-  const handleOf = (row: Assignment) => network.handleOf(row.supporter_id);
-  const named = (row: Assignment) => cast.some(({ handle }) => handle === handleOf(row));
-  const drafted = (await readQueue(stage, date)).assignments
-    .filter((row) => row.submission_id === submission_id)
-    .sort((a, b) => Date.parse(b.slot_at) - Date.parse(a.slot_at));
-  const missing = cast.filter(({ handle }) => !drafted.some((row) => handleOf(row) === handle));
-  for (const row of drafted.filter((one) => !named(one))) {
-    const next = missing.shift();
-    const old = network.nameOf(handleOf(row));
-    if (next === undefined) {
-      await stage.act(
-        moderator,
-        `${path}/drop`,
-        { assignment_id: row.id },
-        `Moderator drops ${old} for ${track}.`,
-      );
-    } else {
-      await stage.act(
-        moderator,
-        `${path}/swap`,
-        { assignment_id: row.id, supporter_id: network.idOf(next.handle) },
-        `Moderator swaps ${old} for ${network.nameOf(next.handle)} in the draft, for ${track}.`,
-      );
-    }
-  }
-  for (const { handle } of missing) {
-    await stage.act(
-      moderator,
-      `${path}/add`,
-      { submission_id, supporter_id: network.idOf(handle) },
-      `Moderator adds ${network.nameOf(handle)} for ${track}.`,
-    );
-  }
-}
-
-async function readQueue(stage: Stage, date: string): Promise<z.output<typeof queueRow>> {
-  return stage.ops('moderator').must(queueRow, 'GET', `/v1/queues/${date}`);
-}
-
 /** By the plan; who is not in it makes the repost by hand, or has Influence Planner make it. */
-function repostOf(stage: Stage, row: Assignment, day: number): Repost {
+function repostOf(stage: Stage, row: QueuedAssignment, day: number): Repost {
   const handle = stage.network.handleOf(row.supporter_id);
   const track = stage.nameOf(row.submission_id) ?? row.submission_id;
   const planned = QUEUE_CASTS[track]?.find((one) => one.handle === handle)?.world;

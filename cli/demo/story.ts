@@ -1,4 +1,5 @@
 /** The story the demo tells: three business days of one org over a month's end, in order. Day 1 is a Monday. */
+import { toReal } from '../../domain/calendar.js';
 import { refusedDecision, sendBadRequests } from './bad-requests.js';
 import { demotionCame, firstSweepTold, monthBegins, worldChanges } from './month-end.js';
 import { InVainError } from './patience.js';
@@ -30,7 +31,8 @@ export async function tellStory(stage: Stage): Promise<void> {
 }
 
 async function opensInTime(stage: Stage): Promise<void> {
-  stage.timeline.say('system', 'The story begins on Monday, at midnight.');
+  const seconds = Math.round((toReal(stage.sources.clock, stage.instant(1, 0)) - Date.now()) / 1_000);
+  if (seconds > 0) stage.timeline.say('system', `The story begins on Monday, at midnight: in ${seconds} s.`);
   await stage.at(1, 0);
   if (stage.businessNow() <= stage.instant(1, LATEST_OPENING)) return;
   throw new InVainError(
@@ -198,6 +200,7 @@ async function secondDay(stage: Stage): Promise<QueuePlay> {
 async function thirdDay(stage: Stage, queues: readonly QueuePlay[]): Promise<void> {
   const { timeline } = stage;
   const moderator = stage.ops('moderator');
+  await stage.at(3, 0);
   timeline.chapter(
     'Day 3: a new month, the alarm again, and a queue that nobody approves',
     'Everybody is granted credits. A breach is raised again each day until somebody decides. The watch over the reposts ends, and credits move.',
