@@ -5,7 +5,7 @@ import common from './vitest.config.js';
 const { test, ...rest } = common;
 
 export default mergeConfig(
-  { ...rest, test: { ...test, include: [], exclude: ['node_modules/**'] } },
+  { ...rest, test: { ...test, include: [], exclude: ['node_modules/**'], reporters: [] } },
   defineConfig({
     test: {
       include: ['test/scale/**/*.test.ts'],
