@@ -231,7 +231,8 @@ export function createAssignmentActivities({ db, soundcloud, publicUrl }: Assign
     const { orgId, assignmentId, change, next, now } = input;
     await patchAssignment(trx, orgId, assignmentId, change.row);
     if (change.evidence !== null) {
-      const phase = next.stage === 'watch' ? 'watch' : 'proof';
+      // What makes an assignment completed is evidence of the proof; the watch begins with it.
+      const phase = assignment.status === 'completed' ? 'watch' : 'proof';
       const evidence = { ...change.evidence, positiveControl: false, phase, checkedAt: now } as const;
       await storeProofCheck(trx, { orgId, assignmentId, ...evidence });
     }

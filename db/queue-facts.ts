@@ -173,7 +173,7 @@ async function loadSupporters(trx: Trx, question: QueueQuestion): Promise<QueueS
   const reliableSince = new Date(now - pacing.reliability_days * DAY_MS);
   const since = new Date(now - Math.max(pacing.reliability_days, pacing.rest_days) * DAY_MS);
   const { rows } = await sql<SupporterRow>`
-    with duty as (${dutySql(orgId, since, queueId)}
+    with duty as (${dutySql(orgId, since, { queueId })}
     ), record as (
       select member_id,
         count(*) filter (where status = 'completed' and at >= ${reliableSince})::int as completed,
@@ -215,7 +215,7 @@ async function loadHistory(
   const days = Math.max(track_cooldown_days, artist_cooldown_days, pair_cooldown_days);
   const { rows } = await sql<Omit<StandingRepost, 'at'> & { at: Date }>`
     select member_id as supporter_id, artist_id, track_url, max(at) as at
-    from (${dutySql(orgId, new Date(now - days * DAY_MS), queueId)}) as duty
+    from (${dutySql(orgId, new Date(now - days * DAY_MS), { queueId })}) as duty
     where status in ('assigned', 'completed')
       and (${among(sql`member_id`, only)}
         or member_id = any (${beside}::uuid[]) and artist_id = any (${only}::uuid[]))
@@ -231,8 +231,9 @@ async function loadTakenSlots(trx: Trx, question: QueueQuestion): Promise<TakenS
   const from = new Date(startOfDate(date, settings.timezone) - around);
   const until = new Date(startOfDate(addDays(date, 1), settings.timezone) + around);
   const { rows } = await sql<{ member_id: string; at: Date }>`
-    select member_id, at from (${dutySql(orgId, from, queueId)}) as duty
-    where status in ('assigned', 'completed') and at < ${until} and ${among(sql`member_id`, onlyOf(question.supporterIds))}
+    select member_id, at from (${dutySql(orgId, from, { queueId })}) as duty
+    where status in ('assigned', 'completed') and at < ${until}
+      and ${among(sql`member_id`, onlyOf(question.supporterIds))}
     order by member_id, at`.execute(trx);
   return rows.map((row) => ({ member_id: row.member_id, at: row.at.getTime() }));
 }

@@ -41,6 +41,7 @@ export async function planTargets(
     trackUrl: submission.track_url,
     artistHandles: track.handles,
     memberId: submission.member_id,
+    submissionId: submission.id,
     now,
     supportDate,
     timezone,

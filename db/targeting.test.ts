@@ -1,7 +1,7 @@
 /** The facts behind a proposal, as the database gives them: history, cool-downs, avoid lists, genres, slots of a date. */
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { DAY_MS } from '../domain/calendar.js';
+import { DAY_MS, HOUR_MS } from '../domain/calendar.js';
 import type { TargetCandidate } from '../domain/targeting-types.js';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.js';
 import { createDatabase, type Db, withOrg } from './client.js';
@@ -69,12 +69,18 @@ async function submit(memberId: string, trackUrl: string): Promise<string> {
   return row.id;
 }
 
-async function assign(submissionId: string, supporterId: string, status: string, at: number): Promise<void> {
+async function assign(
+  submissionId: string,
+  supporterId: string,
+  status: string,
+  at: number,
+  queueStatus: 'draft' | 'published' = 'published',
+): Promise<void> {
   const date = new Date(at).toISOString().slice(0, 10);
   const queue = await owner
     .insertInto('soundcloud_queues')
-    .values({ org_id: orgId, date, status: 'published' })
-    .onConflict((conflict) => conflict.columns(['org_id', 'date']).doUpdateSet({ status: 'published' }))
+    .values({ org_id: orgId, date, status: queueStatus })
+    .onConflict((conflict) => conflict.columns(['org_id', 'date']).doUpdateSet({ status: queueStatus }))
     .returning('id')
     .executeTakeFirstOrThrow();
   const { count } = await owner
@@ -96,13 +102,18 @@ async function assign(submissionId: string, supporterId: string, status: string,
     .execute();
 }
 
-async function candidate(memberId: string, supportDate = '2026-05-11'): Promise<TargetCandidate> {
+async function candidate(
+  memberId: string,
+  supportDate = '2026-05-11',
+  submissionId: string | null = null,
+): Promise<TargetCandidate> {
   const all = await withOrg(worker, orgId, (trx) =>
     loadCandidates(trx, {
       orgId,
       trackUrl: TRACK,
       artistHandles: ['artist'],
       memberId: artist,
+      submissionId,
       now: NOW,
       supportDate,
       timezone: 'UTC',
@@ -193,6 +204,22 @@ describe('a candidate', () => {
     expect((await candidate(supporter, '2026-05-12')).assignments_on_date).toBe(0);
   });
 
+  it('of a draft is not bound by it for the very submission, for others as by any assignment', async () => {
+    const at = NOW + HOUR_MS;
+    const mine = await submit(artist, TRACK);
+    const other = await submit(artist, 'https://soundcloud.com/artist/two');
+    await assign(mine, supporter, 'assigned', at, 'draft');
+    expect(await candidate(supporter, '2026-05-11', mine)).toMatchObject({
+      last_same_track_at: null,
+      last_same_artist_at: null,
+      last_pair_at: null,
+      last_assignment_at: null,
+    });
+    expect(await candidate(supporter, '2026-05-11', other)).toMatchObject({ last_pair_at: at });
+    await assign(other, supporter, 'assigned', at + 2 * HOUR_MS, 'published');
+    expect(await candidate(supporter, '2026-05-11', mine)).toMatchObject({ last_same_track_at: at });
+  });
+
   it('brings campaign reposts along', async () => {
     const account = await owner
       .selectFrom('soundcloud_member_accounts')
@@ -233,6 +260,7 @@ describe('a candidate', () => {
         trackUrl: TRACK,
         artistHandles: [],
         memberId: null,
+        submissionId: null,
         now: NOW,
         supportDate: '2026-05-11',
         timezone: 'UTC',

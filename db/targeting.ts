@@ -13,6 +13,8 @@ export interface CandidateQuestion {
   artistHandles: string[];
   /** Submitting member; null for a campaign. */
   memberId: string | null;
+  /** The submission the candidates are for; null for a campaign. Its own places in a draft are no reposts. */
+  submissionId: string | null;
   /** Business ms. */
   now: number;
   /** Date (`YYYY-MM-DD`) whose assignments count against the daily cap, and the zone it is a date in. */
@@ -48,16 +50,25 @@ interface CandidateRow {
 /**
  * Every repost the org's members had or have to do since an instant, one row each (member_id, artist_id, track_url,
  * status, at): assignments of queues and schedules of campaigns, which have no artist among the members.
- * @param exceptQueueId a queue whose own assignments are left out; null = none.
+ * @param except what is left out: the assignments of a queue, or those a submission has in a draft, which promises
+ * nobody anything yet.
  */
-export function dutySql(orgId: string, since: Date, exceptQueueId: string | null = null) {
+export function dutySql(
+  orgId: string,
+  since: Date,
+  except: { queueId?: string | null; draftOf?: string | null } = {},
+) {
+  const { queueId = null, draftOf = null } = except;
   return sql`
       select a.supporter_id as member_id, s.member_id as artist_id, s.track_url, a.status,
         a.slot_at as at
       from public.soundcloud_queue_assignments a
       join public.soundcloud_submissions s on s.org_id = a.org_id and s.id = a.submission_id
       where a.org_id = ${orgId} and a.slot_at >= ${since}
-        and a.queue_id is distinct from ${exceptQueueId}::uuid
+        and a.queue_id is distinct from ${queueId}::uuid
+        and not (a.submission_id is not distinct from ${draftOf}::uuid and exists (
+          select from public.soundcloud_queues q
+          where q.org_id = a.org_id and q.id = a.queue_id and q.status <> 'published'))
       union all
       select account.member_id, null, campaign.track_url,
         case item.status when 'completed' then 'completed' when 'failed' then 'failed'
@@ -105,11 +116,11 @@ export const MEMBERS = sql`public.soundcloud_members m
 
 /** Every member of the org with a wallet, as a candidate. Skipped and failed reposts are no reposts and start no cool-down. */
 export async function loadCandidates(trx: Trx, question: CandidateQuestion): Promise<TargetCandidate[]> {
-  const { orgId, trackUrl, artistHandles, memberId, supportDate, timezone } = question;
+  const { orgId, trackUrl, artistHandles, memberId, submissionId, supportDate, timezone } = question;
   const historySince = new Date(question.now - question.historyDays * DAY_MS);
   const reliableSince = new Date(question.now - question.reliabilityDays * DAY_MS);
   const { rows } = await sql<CandidateRow>`
-    with duty as (${dutySql(orgId, historySince)}
+    with duty as (${dutySql(orgId, historySince, { draftOf: submissionId })}
     ), history as (
       select member_id,
         max(at) filter (where stands and track_url = ${trackUrl}) as last_same_track_at,

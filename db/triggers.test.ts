@@ -430,6 +430,24 @@ describe('members', () => {
     ).rejects.toMatchObject({ code: 'SPK01', message: 'too_many_emails' });
   });
 
+  it.each(['authenticated', 'service_role'] as const)(
+    'are active from joining on, in business time, made by %s',
+    async (role) => {
+      const joined = new Date('2031-05-04T06:00:00Z');
+      const made = await owner.transaction().execute(async (trx) => {
+        const claims = JSON.stringify({ sub: org.adminId, role });
+        await sql`select set_config('app.business_now', ${joined.toISOString()}, true),
+          set_config('request.jwt.claims', ${claims}, true), set_config('role', ${role}, true)`.execute(trx);
+        return trx
+          .insertInto('soundcloud_members')
+          .values({ org_id: org.orgId, name: 'New Tide' })
+          .returning('last_activity_at')
+          .executeTakeFirstOrThrow();
+      });
+      expect(made.last_activity_at).toEqual(joined);
+    },
+  );
+
   it('show followers and genres of their accounts and genre rows', async () => {
     const id = await org.member('T1', 1);
     const other = await org.member('T1', 1);

@@ -17,6 +17,7 @@ import {
   ADDED_TABLES,
   ADDED_UNIQUES,
   ADDED_VALUES,
+  CHANGED_DEFAULTS,
   DROPPED_DEFAULTS,
   REQUIRED_BEYOND_SPEC,
 } from './spec/deltas.js';
@@ -79,7 +80,7 @@ describe('the spec is in the database', () => {
         ? 'gen_random_uuid()'
         : DROPPED_DEFAULTS.includes(id)
           ? null
-          : (wanted.get(id)?.default ?? null);
+          : (CHANGED_DEFAULTS[id] ?? wanted.get(id)?.default ?? null);
       return sameExpression(found, expected) ? [] : [`${id} defaults to ${found}, not ${expected}`];
     });
     expect(wrong).toEqual([]);

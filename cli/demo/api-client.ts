@@ -27,6 +27,8 @@ export interface SendOptions {
 export interface CommandEnd {
   status: 'applied' | 'refused';
   code: string;
+  /** Why it was refused, in words. */
+  detail: string;
   /** True when the API answered 202 and the command was applied or refused later. */
   later: boolean;
 }
@@ -131,9 +133,9 @@ export class ApiClient {
       },
       patience,
     );
-    if (answer.status === 200) return { status: 'applied', code: '', later: false };
+    if (answer.status === 200) return { status: 'applied', code: '', detail: '', later: false };
     if (answer.status === 409 || answer.status === 422) {
-      return { status: 'refused', code: answer.code, later: false };
+      return { status: 'refused', code: answer.code, detail: detailOf(answer), later: false };
     }
     const { location } = answer;
     if (answer.status !== 202 || location === null) throw unexpected(`POST ${path}`, answer);
@@ -145,13 +147,17 @@ export class ApiClient {
       },
       patience,
     );
-    return { ...row, later: true };
+    return { ...row, detail: '', later: true };
   }
 }
 
-function unexpected(request: string, { status, code, body }: ApiAnswer): InVainError {
-  const detail = problem.safeParse(body).data?.detail ?? '';
+function unexpected(request: string, answer: ApiAnswer): InVainError {
+  const { status, code } = answer;
   return new InVainError(
-    `${request} was answered with ${status} ${code}. ${detail} Look at the log of the API.`,
+    `${request} was answered with ${status} ${code}. ${detailOf(answer)} Look at the log of the API.`,
   );
+}
+
+function detailOf({ body }: ApiAnswer): string {
+  return problem.safeParse(body).data?.detail ?? '';
 }

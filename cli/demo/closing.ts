@@ -6,7 +6,7 @@ import { tally } from './promise-result.js';
 
 export function closingReport(facts: DemoFacts, promises: readonly PromiseResult[]): string {
   const kept = promises.filter((promise) => promise.held).length;
-  const { reviews } = facts;
+  const { reviews, reposts, queues } = facts;
   return [
     '',
     '══ What became of it (read from database, Temporal, mailbox and Slack) ══',
@@ -16,30 +16,40 @@ export function closingReport(facts: DemoFacts, promises: readonly PromiseResult
     ...columns(
       'Mails in the mailbox',
       tally(
-        [...reviews.flatMap((review) => review.mails), ...facts.memberMails].flatMap((mail) =>
+        [...[...reviews, ...reposts].flatMap(({ mails }) => mails), ...facts.memberMails].flatMap((mail) =>
           Array<string>(mail.arrived).fill(mail.template),
         ),
       ),
     ),
     ...columns(
       'Workflows in Temporal',
-      tally(
-        reviews.map(({ workflow }) =>
+      tally([
+        ...reviews.map(({ workflow }) =>
           workflow === null
-            ? 'missing'
+            ? 'review missing'
             : workflow.status === 'RUNNING'
-              ? `running, waits for ${workflow.waitingOn}`
-              : workflow.status.toLowerCase(),
+              ? `review waits for ${workflow.waitingOn}`
+              : `review ${workflow.status.toLowerCase()}`,
         ),
-      ),
+        ...queues.map(({ workflow }) => `queue ${workflow?.toLowerCase() ?? 'missing'}`),
+        ...reposts.map(({ workflow }) => `assignment ${workflow?.status.toLowerCase() ?? 'missing'}`),
+      ]),
     ),
     ...columns(
       'Submissions',
       tally(
         reviews.map((review) =>
-          review.withdrawnAt === null ? review.status : `${review.status} (withdrawn)`,
+          review.withdrawnAt !== null
+            ? `${review.status} (withdrawn)`
+            : review.supportEndedAt !== null
+              ? `${review.status} and supported`
+              : review.status,
         ),
       ),
+    ),
+    ...columns(
+      'Reposts, and how they ended',
+      tally(reposts.map(({ world, status }) => `${world?.replaceAll('_', ' ') ?? 'not played'} → ${status}`)),
     ),
     ...creditLines(facts),
     kept === promises.length
@@ -49,23 +59,26 @@ export function closingReport(facts: DemoFacts, promises: readonly PromiseResult
   ].join('\n');
 }
 
-/** What the members of each tier had before the month began, were granted, and have now. */
+/** Columns of the table of credits. */
+const CREDITS: readonly (readonly [title: string, of: (member: MemberFact) => number])[] = [
+  ['before', ({ firstGrant }) => firstGrant ?? 0],
+  ['given', ({ given }) => given],
+  ['granted', ({ newGrants }) => newGrants.reduce((sum, { credits }) => sum + credits, 0)],
+  ['earned', ({ earned }) => earned],
+  ['spent', ({ spent }) => spent],
+  ['held', ({ held }) => held ?? 0],
+  ['after', ({ balance }) => balance ?? 0],
+  ['forfeit', ({ newGrants }) => newGrants.reduce((sum, { forfeited }) => sum + forfeited, 0)],
+];
+
+/** What the members of each tier had before, got and spent, and have now. */
 function creditLines({ members, month }: DemoFacts): string[] {
   const tiers = [...new Set(members.map((member) => member.tier))].sort();
-  const sum = (of: readonly MemberFact[], credits: (member: MemberFact) => number) =>
-    String(of.reduce((total, member) => total + credits(member), 0)).padStart(8);
   const line = (title: string, of: readonly MemberFact[]) =>
-    [
-      `  ${title.padEnd(16)}`,
-      String(of.length).padStart(8),
-      sum(of, (member) => member.firstGrant ?? 0),
-      sum(of, (member) => member.newGrants.reduce((total, grant) => total + grant.credits, 0)),
-      sum(of, (member) => member.newGrants.reduce((total, grant) => total + grant.forfeited, 0)),
-      sum(of, (member) => member.balance ?? 0),
-    ].join(' ');
+    `  ${title.padEnd(8)} ${cells([of.length, ...CREDITS.map(([, credits]) => of.reduce((sum, member) => sum + credits(member), 0))])}`;
   return [
     `Credits (tier at the end; granted for ${month})`,
-    `  ${'tier'.padEnd(16)}  members   before  granted  forfeit    after`,
+    `  ${'tier'.padEnd(8)} ${cells(['members', ...CREDITS.map(([title]) => title)])}`,
     ...tiers.map((tier) =>
       line(
         tier,
@@ -75,6 +88,10 @@ function creditLines({ members, month }: DemoFacts): string[] {
     line('all', members),
     '',
   ];
+}
+
+function cells(values: readonly (string | number)[]): string {
+  return values.map((value) => String(value).padStart(8)).join(' ');
 }
 
 function promiseLines({ title, expected, seen, held, problems }: PromiseResult): string[] {

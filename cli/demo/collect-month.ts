@@ -13,11 +13,12 @@ const MEMBER_MAILS = ['tier_promotion', 'reconnect_prompt'];
 
 /** @param month `YYYY-MM`, the one that began in the story. @param changedAt when the world changed */
 export async function monthFacts(
-  { db, orgId }: Sources,
+  sources: Sources,
   month: string,
   changedAt: number,
   arrivedByLog: ReadonlyMap<string, number>,
 ): Promise<Pick<DemoFacts, 'month' | 'moves' | 'memberMails' | 'unhealthyAccounts' | 'members'>> {
+  const { db, orgId } = sources;
   const members = await db
     .selectFrom('soundcloud_members as member')
     .leftJoin('soundcloud_repost_credit_wallet as wallet', (join) =>
@@ -31,6 +32,7 @@ export async function monthFacts(
       'member.size_tier',
       'member.submissions_this_month',
       'wallet.balance',
+      'wallet.held',
       'account.handle',
       'account.status',
       select
@@ -48,6 +50,7 @@ export async function monthFacts(
     .where('org_id', '=', orgId)
     .where('reference_type', '=', 'monthly_grant')
     .execute();
+  const moved = await movedCredits(sources);
   const events = await db
     .selectFrom('soundcloud_events')
     .select(['type', 'entity_id', 'data', 'occurred_at'])
@@ -87,6 +90,10 @@ export async function monthFacts(
       tier: row.size_tier,
       tierAtGrant: before.at(-1)?.to ?? joined.get(handle) ?? row.size_tier,
       balance: row.balance,
+      held: row.held,
+      given: moved.given.get(row.id) ?? 0,
+      earned: moved.earned.get(row.id) ?? 0,
+      spent: moved.spent.get(row.id) ?? 0,
       firstGrant: own.find((entry) => !entry.idempotency_key.endsWith(month))?.change_amount ?? null,
       newGrants: fresh.map((entry) => ({ credits: entry.change_amount, forfeited: entry.forfeited })),
       submissionsThisMonth: row.submissions_this_month,
@@ -106,6 +113,37 @@ export async function monthFacts(
       row.status === 'linked' || row.handle === null ? [] : [row.handle],
     ),
   };
+}
+
+/** Credits by member: given by ops, earned by reposts, spent on reposts. Not from the grants' entries, nor the wallet. */
+async function movedCredits({ db, orgId }: Sources): Promise<Record<'given' | 'earned' | 'spent', Credits>> {
+  const changes = await db
+    .selectFrom('soundcloud_credit_change_requests')
+    .select(['member_id', 'amount'])
+    .where('org_id', '=', orgId)
+    .where('status', 'in', ['applied', 'approved'])
+    .execute();
+  const earnings = await db
+    .selectFrom('soundcloud_repost_credit_ledger')
+    .select(['member_id', 'change_amount as amount'])
+    .where('org_id', '=', orgId)
+    .where('reason', '=', 'repost_earned')
+    .execute();
+  const captured = await db
+    .selectFrom('soundcloud_credit_holds')
+    .select(['member_id', 'amount'])
+    .where('org_id', '=', orgId)
+    .where('status', '=', 'captured')
+    .execute();
+  return { given: summed(changes), earned: summed(earnings), spent: summed(captured) };
+}
+
+type Credits = ReadonlyMap<string, number>;
+
+function summed(rows: readonly { member_id: string; amount: number }[]): Credits {
+  const sums = new Map<string, number>();
+  for (const { member_id, amount } of rows) sums.set(member_id, (sums.get(member_id) ?? 0) + amount);
+  return sums;
 }
 
 /** What `spark doctor` finds in the stack, one sentence each. */

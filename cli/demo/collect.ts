@@ -8,9 +8,11 @@ import type { SandboxAdmin } from '../../sandbox/admin-client.js';
 import { submissionReviewId } from '../../workflows/submission-review/contract.js';
 import { arrivals } from './arrivals.js';
 import { monthFacts } from './collect-month.js';
+import { queueFacts } from './collect-queues.js';
 import { type ListedRun, listRuns, workflowFact } from './collect-workflows.js';
 import type { DemoFacts, ReviewFacts, SeenWait } from './facts.js';
 import type { PlannedReview } from './plan.js';
+import type { World } from './queue-plan.js';
 
 /** Where facts come from. */
 export interface Sources {
@@ -27,6 +29,10 @@ export interface StoryRecord {
   people: DemoFacts['people'];
   /** Ids of the submissions that were answered with 201, with what was planned for them. */
   accepted: ReadonlyMap<string, PlannedReview>;
+  /** What really became of each repost, by the id of its assignment. */
+  played: ReadonlyMap<string, World>;
+  /** Dates of the story's queues: two that are approved, and one that is left lying. */
+  queueDates: readonly [string, string, string];
   refusals: DemoFacts['refusals'];
   killedWorker: string | null;
   outage: DemoFacts['outage'];
@@ -89,6 +95,8 @@ export async function collectFacts(sources: Sources, story: StoryRecord, seen: S
     people: story.people,
     ...(await opsUsers(sources)),
     ...(await monthFacts(sources, story.month, story.worldChangedAt ?? 0, arrivedByLog)),
+    ...(await queueFacts(sources, { story, runs, arrivedByLog })),
+    queueDates: story.queueDates,
     doctor: seen.doctor,
     grants: Object.fromEntries(
       Object.entries(settings.tier_policy).map(([tier, { monthly_grant }]) => [tier, monthly_grant]),
@@ -157,7 +165,7 @@ async function reviewFacts(
     .execute();
   const proposals = await db
     .selectFrom('soundcloud_target_proposals')
-    .select(['created_at', 'expires_at', 'proposed_targets', 'conflicts'])
+    .select(['created_at', 'expires_at', 'proposed_targets'])
     .where('org_id', '=', orgId)
     .where('parent_id', '=', id)
     .orderBy('created_at')
@@ -183,6 +191,8 @@ async function reviewFacts(
     flags,
     ownerId: row.owner_id,
     suggestedSupporters: row.suggested_supporters.length,
+    creditsConsumed: row.credits_consumed,
+    supportEndedAt: row.support_ended_at?.getTime() ?? null,
     rejectReason: row.reject_reason,
     events: events.map(({ type, occurred_at: at, data }) => ({
       type,
@@ -209,11 +219,10 @@ async function reviewFacts(
       code,
       action: text(payload, 'action'),
     })),
-    proposals: proposals.map(({ created_at, expires_at, proposed_targets: targets, conflicts }) => ({
+    proposals: proposals.map(({ created_at, expires_at, proposed_targets: targets }) => ({
       createdAt: created_at.getTime(),
       expiresAt: expires_at.getTime(),
       targets: Array.isArray(targets) ? targets.length : 0,
-      conflicts: Array.isArray(conflicts) ? conflicts.length : 0,
     })),
     wait: wait === undefined ? null : seenWait(wait),
     seenWaits,

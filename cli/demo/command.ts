@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { readConfig } from '../../config/config.js';
 import { createTemporalClient } from '../../config/temporal.js';
 import { createDatabase } from '../../db/client.js';
-import { DAY_MS, HOUR_MS, SHORTEST_DAY_SECONDS } from '../../domain/calendar.js';
+import { DAY_MS, HOUR_MS } from '../../domain/calendar.js';
 import { createSandboxAdmin } from '../../sandbox/admin-client.js';
 import { demoTracks } from '../../sandbox/soundcloud/catalogue.js';
 import { type Stack, type StackEvent, startStack } from '../../sandbox/supervisor.js';
@@ -14,6 +14,7 @@ import { addressLines, closingReport, keptReport } from './closing.js';
 import { collectFacts } from './collect.js';
 import { doctorFindings } from './collect-month.js';
 import { keepDemoFolder, makeDemoFolder, removeDemoFolder, sweepDemoFolders } from './folder.js';
+import { chooseConnections } from './month-end.js';
 import { buildNetwork, type DemoOps, makeOrg, type Network } from './network.js';
 import { InVainError } from './patience.js';
 import { reviewPlan } from './plan.js';
@@ -30,23 +31,27 @@ interface DemoOptions {
 }
 
 const USUAL_DAY_SECONDS = 72;
+/** In an hour of the business day ops must be able to give a few commands. */
+const FASTEST_DAY_SECONDS = 60;
 const LONGEST_DAY_SECONDS = 600;
 const WEDNESDAY = 3;
 const INTERRUPTED = 130;
-/** The stack needs some business hours to start; the story then opens in the morning. */
-const EARLY_HOUR = 3;
+/** Real time in which the stack starts and the network is made, before the midnight at which the story opens. */
+const PREPARATION_MS = 45_000;
 /** A submission that is possible after the story, for who wants to go on by hand. */
 const AGAIN = { handle: 'distant-harbor', url: 'https://soundcloud.com/distant-harbor/slow-weather' };
 
 export function registerDemo(program: Command): void {
   program
     .command('demo')
-    .description('show submission reviews and the end of a month: three business days in about five minutes')
+    .description(
+      'show reviews, queues, proofs, credits and the end of a month: three business days in five minutes',
+    )
     .option('--keep', 'leave everything running at the end, and print addresses and tokens')
     .option(
       '--day-seconds <n>',
       'real seconds of a business day',
-      integerArgument(SHORTEST_DAY_SECONDS, LONGEST_DAY_SECONDS),
+      integerArgument(FASTEST_DAY_SECONDS, LONGEST_DAY_SECONDS),
       USUAL_DAY_SECONDS,
     )
     .option(
@@ -65,6 +70,7 @@ async function demo(options: DemoOptions): Promise<void> {
   const folder = makeDemoFolder(options.data);
   if (options.keep) keepDemoFolder(folder);
   const began = Date.now();
+  const opening = openingAfter(new Date());
   let ops: DemoOps | undefined;
   let timeline: Timeline | undefined;
   let finished = false;
@@ -85,7 +91,7 @@ async function demo(options: DemoOptions): Promise<void> {
         startStack({
           folder,
           daySeconds: options.daySeconds,
-          businessStart: storyStart(new Date()),
+          businessStart: opening - (PREPARATION_MS / 1_000 / options.daySeconds) * DAY_MS,
           report,
           signal,
           prepare: async ({ databaseUrls }) => {
@@ -96,7 +102,7 @@ async function demo(options: DemoOptions): Promise<void> {
         if (!ops) throw new Error('The stack was started without its org.');
         timeline = new Timeline(stack.addresses.clock, answer, began);
         try {
-          const network = await perform({ stack, ops, timeline, signal });
+          const network = await perform({ stack, ops, timeline, opening, signal });
           finished = true;
           if (!options.keep) return 'stop';
           answer(
@@ -127,11 +133,13 @@ interface Performance {
   stack: Stack;
   ops: DemoOps;
   timeline: Timeline;
+  /** Business time at which the story opens. */
+  opening: number;
   signal: AbortSignal;
 }
 
 /** Builds the network, tells the story, judges the promises. Sets the exit code. */
-async function perform({ stack, ops, timeline, signal }: Performance): Promise<Network> {
+async function perform({ stack, ops, timeline, opening, signal }: Performance): Promise<Network> {
   const { addresses } = stack;
   timeline.chapter(
     'The network',
@@ -147,19 +155,20 @@ async function perform({ stack, ops, timeline, signal }: Performance): Promise<N
     const sandbox = createSandboxAdmin({ soundcloud, planner, mailbox, slack });
     const sources = { orgId: ops.orgId, db, clock: addresses.clock, temporal, sandbox };
     const plan = reviewPlan();
-    const signIn = plan.map((planned) => planned.handle);
-    const network = await buildNetwork({ addresses, ops, signIn, signal });
-    timeline.say('system', '60 members of the tiers T1 to T4 in 3 genre families; 12 of them sign in.');
+    await chooseConnections(sandbox);
+    const network = await buildNetwork({ addresses, ops, signal });
+    timeline.say('system', '60 members of the tiers T1 to T4 in 3 genre families; all of them sign in.');
     const tracks = await sandbox.addTracks(demoTracks().map(({ expected: _expected, ...track }) => track));
     const links = new Map(
-      plan.map(({ track }, index) => [track, tracks[index] ?? { url: '', shortUrl: '' }]),
+      plan.map(({ track }, index) => [track, tracks[index] ?? { url: '', shortUrl: '', urn: '' }]),
     );
-    const stage = new Stage({ stack, network, sources, timeline, links, signal });
+    const stage = new Stage({ stack, network, sources, timeline, links, opening, signal });
     const witness = new Witness({
       sources,
       timeline,
       people: network.people,
       nameOf: (id) => stage.nameOf(id),
+      nameOfMember: (id) => network.nameOf(network.handleOf(id)),
     });
     witness.start();
     const told = await tellStory(stage)
@@ -195,11 +204,11 @@ function introduction(daySeconds: number): string {
   return `The demo runs on a stack of its own: databases, Temporal, stand-ins of SoundCloud, Influence Planner, the mail provider and Slack.\nIts business day lasts ${daySeconds} s, so that an hour passes in ${hour} s; everything else is as in production.\nThe first start may take minutes, where the Temporal server has to be built.\n`;
 }
 
-/** Early on a Monday before a first of the month that is a Wednesday: the month ends in the middle of the story. */
-function storyStart(today: Date): number {
+/** The Monday before a first of the month that is a Wednesday, at midnight: the month ends in the middle of the story. */
+function openingAfter(today: Date): number {
   for (let month = today.getUTCMonth(); ; month += 1) {
     const first = new Date(Date.UTC(today.getUTCFullYear(), month, 1));
-    if (first.getUTCDay() === WEDNESDAY) return first.getTime() - 2 * DAY_MS + EARLY_HOUR * HOUR_MS;
+    if (first.getUTCDay() === WEDNESDAY) return first.getTime() - 2 * DAY_MS;
   }
 }
 

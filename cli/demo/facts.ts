@@ -4,6 +4,7 @@
  */
 import type { SubmissionStatus } from '../../domain/submission-review.js';
 import type { PlannedReview } from './plan.js';
+import type { QueueFact, RepostFact } from './queue-facts.js';
 
 /** A row of `soundcloud_waits` at the moment it was seen. */
 export interface SeenWait {
@@ -67,6 +68,9 @@ export interface ReviewFacts {
   flags: string[];
   ownerId: string | null;
   suggestedSupporters: number;
+  /** Credits its reposts cost, by its row; written when its support ends. */
+  creditsConsumed: number;
+  supportEndedAt: number | null;
   rejectReason: string | null;
   events: { type: string; at: number; status: string | null }[];
   mails: MailFact[];
@@ -75,8 +79,8 @@ export interface ReviewFacts {
   slack: string[];
   /** Steps taken and refused (`soundcloud_commands`). */
   commands: { name: string; status: string; code: string | null; action: string | null }[];
-  /** With how many targets, and how many reasons why others are none. */
-  proposals: { createdAt: number; expiresAt: number; targets: number; conflicts: number }[];
+  /** With how many targets. */
+  proposals: { createdAt: number; expiresAt: number; targets: number }[];
   /** The wait it has now. */
   wait: SeenWait | null;
   /** Every wait that was seen in the course of the story, oldest first. */
@@ -93,8 +97,13 @@ export interface MemberFact {
   /** Credits of the grant at joining, and of those of the month that began in the story. */
   firstGrant: number | null;
   newGrants: { credits: number; forfeited: number }[];
-  /** Balance of the wallet; null without one. */
+  /** Balance of the wallet, which can be spent, and what it holds for open reposts; null without one. */
   balance: number | null;
+  held: number | null;
+  /** Credits ops gave by hand, that reposts brought, and that reposts of own tracks cost. */
+  given: number;
+  earned: number;
+  spent: number;
   submissionsThisMonth: number;
   genres: number;
 }
@@ -129,6 +138,15 @@ export interface DemoFacts {
   /** What `spark doctor` finds. */
   doctor: string[];
   reviews: ReviewFacts[];
+  queues: QueueFact[];
+  /** Every published assignment. */
+  reposts: RepostFact[];
+  /** Dates on which the story has queues: two that are approved, and one that is left lying. */
+  queueDates: readonly [string, string, string];
+  /** Ids of assignments in Temporal that belong to none of the org. */
+  strayReposts: string[];
+  /** Commands to whatever lifecycle that have no outcome. */
+  pendingCommands: number;
   /** Requests that were answered with 201. */
   accepted: number;
   /** Ids of reviews in Temporal that belong to no submission of the org. */

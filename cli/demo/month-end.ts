@@ -3,25 +3,54 @@
  * back, and on the first everybody is granted credits. The stand-ins play the outside world; the rest happens by itself.
  */
 import { DAY_MS, HOUR_MS, toReal } from '../../domain/calendar.js';
+import type { SandboxAdmin } from '../../sandbox/admin-client.js';
+import { demoArtists } from '../../sandbox/soundcloud/catalogue.js';
 import { text } from './collect.js';
 import { until } from './patience.js';
 import { MONTH_END } from './plan.js';
+import { LINKED } from './queue-plan.js';
 import type { Stage } from './stage.js';
 
 /** Real time a sweep or a grant may take on a busy machine. */
 const SLACK_REAL_MS = 60_000;
 /** The sweep begins at 03:00. */
+const SWEEP_AT = 3;
 const SWEPT_BY_MS = 4 * HOUR_MS;
 const HINT =
   'Look at the workflow account-health or grant of the day in the Temporal UI, and at the log of the worker.';
 
-/** What changes outside before the first sweep. */
+/** Who is connected at Influence Planner before the story: a few; the others have been invited and repost by hand. */
+export async function chooseConnections(sandbox: SandboxAdmin): Promise<void> {
+  const linked: readonly string[] = LINKED;
+  await sandbox.addMembers(
+    demoArtists().map(({ handle, name }) => ({
+      handle,
+      name,
+      status: linked.includes(handle) ? ('LINKED' as const) : ('PENDING' as const),
+    })),
+  );
+}
+
+/** What changes outside between the sweep of the first day and that of the second. */
 export async function worldChanges(stage: Stage): Promise<void> {
   const { sources, timeline, network, record } = stage;
-  const { promoted, demoted, disconnected, healthy } = MONTH_END;
+  const { promoted, demoted, disconnected } = MONTH_END;
+  await stage.by(
+    stage.instant(1, SWEEP_AT) + SWEPT_BY_MS,
+    'the first sweep of the accounts is through',
+    async () => {
+      const row = await sources.db
+        .selectFrom('soundcloud_account_sweeps')
+        .select('finished_at')
+        .where('org_id', '=', sources.orgId)
+        .where('date', '=', stage.date(1))
+        .executeTakeFirst();
+      return row?.finished_at != null;
+    },
+    HINT,
+  );
   await sources.sandbox.setFollowers(promoted.handle, promoted.followers);
   await sources.sandbox.setFollowers(demoted.handle, demoted.followers);
-  for (const handle of healthy) await sources.sandbox.setStatus(handle, 'LINKED');
   await sources.sandbox.setStatus(disconnected.handle, 'UNLINKED');
   record.worldChangedAt = stage.businessNow();
   timeline.say(

@@ -9,6 +9,7 @@ import { DEMO_EMAILS, DEMO_ORG, giveRole } from '../demo-org.js';
 import { signToken } from '../token.js';
 import { ApiClient } from './api-client.js';
 import type { Ops } from './plan.js';
+import { WATCH_HOURS } from './queue-plan.js';
 
 const TOKEN_HOURS = 12;
 /** How many members are made at once. */
@@ -52,6 +53,8 @@ export interface Network {
   /** The API with the token of the member of that handle. */
   member(handle: string): ApiClient;
   nameOf(handle: string): string;
+  /** Handle of the member of that id; the id itself where there is none. */
+  handleOf(memberId: string): string;
   /** Id of the member of that handle. */
   idOf(handle: string): string;
   /** How many members there are. */
@@ -61,20 +64,19 @@ export interface Network {
 export interface NetworkOptions {
   addresses: StackAddresses;
   ops: DemoOps;
-  /** Handles of the members who sign in. */
-  signIn: readonly string[];
   signal: AbortSignal;
 }
 
-/** Fills the org: Slack, members, accounts, genres; signs the submitting members in. */
-export async function buildNetwork({ addresses, ops, signIn, signal }: NetworkOptions): Promise<Network> {
+/** Fills the org: Slack, the watch, members, accounts, genres; signs everybody in. */
+export async function buildNetwork({ addresses, ops, signal }: NetworkOptions): Promise<Network> {
   const { orgId, logins } = ops;
   const client = async (login: Login) => {
     const token = await signToken({ secret: addresses.jwtSecret, login, hours: TOKEN_HOURS });
     return new ApiClient({ url: addresses.apiUrl, orgId, token, signal });
   };
   const admin = await client(logins.admin);
-  await connectSlack(admin, addresses.sandbox.urls.slackWebhook);
+  const slack = { slack_enabled: true, slack_webhook: addresses.sandbox.urls.slackWebhook ?? null };
+  await changeSettings(admin, { ...slack, watch_hours: WATCH_HOURS });
   const artists = demoArtists();
   const genres = await genreIds(admin);
   const queue = [...artists];
@@ -89,7 +91,7 @@ export async function buildNetwork({ addresses, ops, signIn, signal }: NetworkOp
   const db = createDatabase(addresses.databaseUrls.owner, { max: 1 });
   const members = new Map<string, ApiClient>();
   try {
-    for (const handle of new Set(signIn)) {
+    for (const { handle } of artists) {
       members.set(handle, await client(await ensureLogin(db, emailOf(handle))));
     }
   } finally {
@@ -112,13 +114,14 @@ export async function buildNetwork({ addresses, ops, signIn, signal }: NetworkOp
       if (id === undefined) throw new Error(`${handle} is no member.`);
       return id;
     },
+    handleOf: (memberId) => [...ids].find(([, id]) => id === memberId)?.[0] ?? memberId,
     nameOf: (handle) => artists.find((artist) => artist.handle === handle)?.name ?? handle,
   };
 }
 
-async function connectSlack(admin: ApiClient, webhook: string | undefined): Promise<void> {
+/** Changes settings of the org, as they stand. */
+export async function changeSettings(admin: ApiClient, change: Record<string, unknown>): Promise<void> {
   const { etag } = await admin.send('GET', '/v1/settings');
-  const change = { slack_enabled: true, slack_webhook: webhook ?? null };
   await admin.must(z.unknown(), 'PATCH', '/v1/settings', change, etag === null ? {} : { ifMatch: etag });
 }
 

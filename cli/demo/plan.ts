@@ -76,8 +76,6 @@ export const MONTH_END = {
   /** T3 → T2 with the third. */
   demoted: { handle: 'quiet-avenue', followers: 9_310, tier: 'T2' },
   disconnected: { handle: 'velvet-lantern' },
-  /** In trouble at Influence Planner in the stand-in's catalogue; here they are not. */
-  healthy: ['lunar-lantern'],
 } as const;
 
 /** How many of the 60 members each tier has in the end. */

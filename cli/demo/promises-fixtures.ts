@@ -3,6 +3,9 @@ import { DAY_MS, HOUR_MS } from '../../domain/calendar.js';
 import { demoArtists } from '../../sandbox/soundcloud/catalogue.js';
 import type { DemoFacts, MailFact, ReviewFacts, SeenWait } from './facts.js';
 import { MONTH_END, NAMED_FAMILY, type PlannedReview, PROMISE_HOURS, reviewPlan } from './plan.js';
+import { costOf, goodQueueFacts, servedAt } from './promises-fixtures-queues.js';
+import type { RepostFact } from './queue-facts.js';
+import { GIVEN_CREDITS } from './queue-plan.js';
 
 const START = Date.parse('2026-03-02T08:00:00Z');
 const NOW = START + 3 * DAY_MS;
@@ -25,23 +28,36 @@ const LINK_GIVEN_HOURS = 34;
 export function goodFacts(): DemoFacts {
   const { promoted, demoted, disconnected } = MONTH_END;
   const moved = new Map<string, string>([promoted, demoted].map(({ handle, tier }) => [handle, tier]));
+  const queues = goodQueueFacts(PEOPLE.moderator);
+  const { reposts } = queues;
   return {
+    ...queues,
     now: NOW,
     toleranceMs: HOUR_MS,
     people: { ...PEOPLE },
     admins: [PEOPLE.admin],
     ops: [PEOPLE.admin, PEOPLE.moderator],
-    members: demoArtists().map(({ handle, tier }) => ({
-      id: handle,
-      handle,
-      tier: moved.get(handle) ?? tier,
-      tierAtGrant: handle === MONTH_END.promoted.handle ? MONTH_END.promoted.tier : tier,
-      firstGrant: GRANTS[tier] ?? 0,
-      newGrants: [{ credits: GRANTS[tier] ?? 0, forfeited: 0 }],
-      balance: 2 * (GRANTS[tier] ?? 0),
-      submissionsThisMonth: 0,
-      genres: 1,
-    })),
+    members: demoArtists().map(({ handle, tier }) => {
+      const grant = GRANTS[tier] ?? 0;
+      const given = costOf(reposts, ({ artistId }) => artistId === handle) > 0 ? GIVEN_CREDITS : 0;
+      const earned = costOf(reposts, ({ supporterId }) => supporterId === handle);
+      const spent = costOf(reposts, ({ artistId }) => artistId === handle);
+      return {
+        id: handle,
+        handle,
+        tier: moved.get(handle) ?? tier,
+        tierAtGrant: handle === MONTH_END.promoted.handle ? MONTH_END.promoted.tier : tier,
+        firstGrant: grant,
+        newGrants: [{ credits: grant, forfeited: 0 }],
+        given,
+        earned,
+        spent,
+        held: 0,
+        balance: 2 * grant + given + earned - spent,
+        submissionsThisMonth: 0,
+        genres: 1,
+      };
+    }),
     grants: { ...GRANTS },
     month: '2026-04',
     moves: [
@@ -56,7 +72,7 @@ export function goodFacts(): DemoFacts {
     ],
     unhealthyAccounts: [],
     doctor: [],
-    reviews: reviewPlan().map(goodReview),
+    reviews: reviewPlan().map((planned) => goodReview(planned, reposts)),
     accepted: reviewPlan().length,
     strayWorkflows: [],
     refusals: [
@@ -76,7 +92,7 @@ export function goodFacts(): DemoFacts {
   };
 }
 
-function goodReview(planned: PlannedReview): ReviewFacts {
+function goodReview(planned: PlannedReview, reposts: readonly RepostFact[]): ReviewFacts {
   const end = START + (END_HOURS[planned.track] ?? 2) * HOUR_MS;
   const withdrawn = planned.ending === 'withdrawn';
   const approved = planned.ending === 'approved';
@@ -86,6 +102,8 @@ function goodReview(planned: PlannedReview): ReviewFacts {
   const queue = approved ? [{ ...first, stage: 'queue', waitingOn: 'queue', since: end, dueAt: null }] : [];
   const pausedMs = planned.asksLink ? (LINK_GIVEN_HOURS - LINK_ASKED_HOURS) * HOUR_MS : 0;
   const used = end - START - pausedMs;
+  const served = servedAt(planned.track);
+  const open = approved && served === null;
   return {
     id: `id-${planned.handle}`,
     planned,
@@ -95,18 +113,26 @@ function goodReview(planned: PlannedReview): ReviewFacts {
     decidedAt: withdrawn ? null : end,
     decidedBy: planned.decidedBy === null ? null : PEOPLE[planned.decidedBy],
     withdrawnAt: withdrawn ? end : null,
-    closedAt: approved ? null : end,
+    closedAt: open ? null : served === null ? end : NOW,
     slotReturned: withdrawn,
     family: planned.family ?? NAMED_FAMILY,
     flags: planned.family === null ? ['genre_unknown'] : [],
     ownerId,
     suggestedSupporters: approved ? 1 : 0,
+    creditsConsumed: costOf(reposts, ({ artistId }) => artistId === planned.handle),
+    supportEndedAt: served === null ? null : NOW,
     rejectReason: planned.ending === 'rejected' ? 'one two three four five six seven eight nine ten' : null,
     events: [
       ...alarms(planned).map((at) => ({ type: 'submission.breached', at, status: null })),
       withdrawn
         ? { type: 'submission.withdrawn', at: end, status: null }
         : { type: 'submission.decided', at: end, status },
+      ...(served === null
+        ? []
+        : [
+            { type: 'submission.assigned', at: served, status: null },
+            { type: 'submission.supported', at: NOW, status: null },
+          ]),
     ],
     mails: goodMails(planned),
     notifications: [
@@ -129,11 +155,11 @@ function goodReview(planned: PlannedReview): ReviewFacts {
         action: withdrawn ? null : approved ? 'approve' : 'reject',
       },
     ],
-    proposals: approved ? proposalsFrom(end) : [],
-    wait: queue[0] ?? null,
+    proposals: approved ? proposalsFrom(end, served ?? NOW) : [],
+    wait: open ? (queue[0] ?? null) : null,
     seenWaits: [first, ...(planned.asksLink ? linkWaits() : []), ...alarmWaits(planned, first), ...queue],
     workflow: {
-      status: approved ? 'RUNNING' : 'COMPLETED',
+      status: open ? 'RUNNING' : 'COMPLETED',
       runs: 1,
       stage: approved ? 'queue' : 'decision',
       waitingOn: approved ? 'queue' : 'ops',
@@ -178,20 +204,21 @@ function alarms({ breaches }: PlannedReview): number[] {
   return breaches ? [START + PROMISE_MS, START + PROMISE_MS + DAY_MS] : [];
 }
 
-function goodMails({ ending, asksLink }: PlannedReview): MailFact[] {
+function goodMails({ ending, asksLink, track }: PlannedReview): MailFact[] {
   const templates = [
     'submission_confirmation',
     ...(asksLink ? ['request_live_link', 'request_live_link'] : []),
     ...(ending === 'withdrawn' ? [] : [`submission_${ending}`]),
+    ...(servedAt(track) === null ? [] : ['support_confirmation']),
   ];
   return templates.map((template) => ({ template, status: 'sent', arrived: 1 }));
 }
 
-/** One each day from the decision on; the last one is still fresh. */
-function proposalsFrom(decided: number): ReviewFacts['proposals'] {
+/** One each day from the decision until the track is served; the last one is still fresh then. */
+function proposalsFrom(decided: number, until: number): ReviewFacts['proposals'] {
   const proposals: ReviewFacts['proposals'] = [];
-  for (let at = decided; at < NOW; at += DAY_MS) {
-    proposals.push({ createdAt: at, expiresAt: at + DAY_MS, targets: 1, conflicts: 0 });
+  for (let at = decided; at < until; at += DAY_MS) {
+    proposals.push({ createdAt: at, expiresAt: at + DAY_MS, targets: 1 });
   }
   return proposals;
 }

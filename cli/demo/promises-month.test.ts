@@ -33,13 +33,6 @@ const BREAKS: [what: string, promise: keyof typeof PROMISES, spoil: (facts: Demo
     },
   ],
   [
-    'a balance that is not the sum',
-    'grantedOnce',
-    (facts) => {
-      first(facts.members).balance = 0;
-    },
-  ],
-  [
     'nobody there',
     'grantedOnce',
     (facts) => {

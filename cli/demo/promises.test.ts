@@ -49,7 +49,7 @@ function broken(facts: DemoFacts): string[] {
 
 test('facts of a demo that went well keep every promise', () => {
   expect(judgePromises(goodFacts()).flatMap((promise) => promise.problems)).toEqual([]);
-  expect(judgePromises(goodFacts())).toHaveLength(20);
+  expect(judgePromises(goodFacts())).toHaveLength(29);
 });
 
 const BREAKS: [what: string, promise: Promised, spoil: (facts: DemoFacts) => void][] = [
@@ -374,7 +374,7 @@ const BREAKS: [what: string, promise: Promised, spoil: (facts: DemoFacts) => voi
     'an expired proposal',
     'Every approved track',
     (facts) => {
-      review(facts, 'Undertow').proposals.splice(1);
+      review(facts, 'After Hours').proposals.splice(1);
     },
   ],
   [
@@ -409,21 +409,21 @@ const BREAKS: [what: string, promise: Promised, spoil: (facts: DemoFacts) => voi
     'a wait Temporal does not show',
     'Database and Temporal',
     (facts) => {
-      workflow(facts, 'Undertow').waitingOn = 'ops';
+      workflow(facts, 'After Hours').waitingOn = 'ops';
     },
   ],
   [
     'another deadline in Temporal',
     'Database and Temporal',
     (facts) => {
-      workflow(facts, 'Undertow').dueAt = facts.now;
+      workflow(facts, 'After Hours').dueAt = facts.now;
     },
   ],
   [
     'an open row that waits for nothing',
     'Database and Temporal',
     (facts) => {
-      review(facts, 'Undertow').wait = null;
+      review(facts, 'After Hours').wait = null;
     },
   ],
   [
@@ -444,7 +444,7 @@ const BREAKS: [what: string, promise: Promised, spoil: (facts: DemoFacts) => voi
     'a command without outcome',
     'Nothing is left lying',
     (facts) => {
-      last(review(facts, 'Undertow').commands).status = 'pending';
+      facts.pendingCommands = 1;
     },
   ],
   [

@@ -1,5 +1,5 @@
 /**
- * The promises of a submission review and of a month's end, judged by the facts: pure, so that a test can break each
+ * The promises of submission reviews, of queues and reposts, and of a month's end, judged by the facts: pure, so that a test can break each
  * fact and see its promise fail. What must be is taken from the plan and the product's rules, what is from
  * {@link DemoFacts}.
  */
@@ -9,6 +9,14 @@ import type { DemoFacts, MemberFact, ReviewFacts } from './facts.js';
 import { plannedTiers, reviewPlan } from './plan.js';
 import { counted, judged, type PromiseResult, some, tally } from './promise-result.js';
 import { cameBack, doctorAgrees, grantedOnce, tiersMoved } from './promises-month.js';
+import { oneWorkflowEach, queuesAsApproved, skipReplaced, supportersTold } from './promises-queues.js';
+import {
+  balancesAddUp,
+  creditsFollow,
+  judgedByEvidence,
+  supportedAsReposted,
+  takenDown,
+} from './promises-reposts.js';
 import { answeredInTime, clockStoodStill, escalated, name, warnedBefore } from './promises-time.js';
 import {
   genresKnown,
@@ -34,9 +42,18 @@ export function judgePromises(facts: DemoFacts): PromiseResult[] {
     oneMailOfEachKind,
     targetsFresh,
     genresKnown,
+    queuesAsApproved,
+    supportersTold,
+    skipReplaced,
+    judgedByEvidence,
+    takenDown,
+    creditsFollow,
+    supportedAsReposted,
+    oneWorkflowEach,
     twoRecordsAgree,
     nothingLeftLying,
     grantedOnce,
+    balancesAddUp,
     tiersMoved,
     cameBack,
     doctorAgrees,

@@ -1,15 +1,18 @@
 /** What the acts of the story work with, and how a person's act is played and told. */
 import { z } from 'zod';
-import { DAY_MS, HOUR_MS, toBusiness } from '../../domain/calendar.js';
+import { DAY_MS, HOUR_MS, toBusiness, toReal } from '../../domain/calendar.js';
 import type { Stack } from '../../sandbox/supervisor.js';
 import type { ApiAnswer, ApiClient, CommandEnd, SendOptions } from './api-client.js';
 import type { Sources, StoryRecord } from './collect.js';
 import type { Network } from './network.js';
-import { InVainError, untilBusiness } from './patience.js';
+import { InVainError, until, untilBusiness } from './patience.js';
 import { type Ops, type PlannedReview, reviewPlan } from './plan.js';
+import type { World } from './queue-plan.js';
 import type { Timeline } from './timeline.js';
 
 const created = z.object({ id: z.uuid() });
+/** Real time that something may take on a busy machine beyond its hour. */
+const BUSY_REAL_MS = 60_000;
 
 export interface StageOptions {
   stack: Stack;
@@ -17,7 +20,9 @@ export interface StageOptions {
   sources: Sources;
   timeline: Timeline;
   /** Where each track can be found on SoundCloud, by its short name: the full address and the short link. */
-  links: ReadonlyMap<string, { url: string; shortUrl: string }>;
+  links: ReadonlyMap<string, { url: string; shortUrl: string; urn: string }>;
+  /** Business time from which the days and hours of the story are counted: a midnight. */
+  opening: number;
   signal: AbortSignal;
 }
 
@@ -33,7 +38,7 @@ export class Stage {
   readonly sources: Sources;
   readonly timeline: Timeline;
   readonly signal: AbortSignal;
-  readonly record: StoryRecord & { accepted: Map<string, PlannedReview> };
+  readonly record: StoryRecord & { accepted: Map<string, PlannedReview>; played: Map<string, World> };
   readonly #links: StageOptions['links'];
   readonly #opening: number;
 
@@ -44,10 +49,12 @@ export class Stage {
     this.timeline = options.timeline;
     this.signal = options.signal;
     this.#links = options.links;
-    this.#opening = this.businessNow();
+    this.#opening = options.opening;
     this.record = {
       people: options.network.people,
       accepted: new Map(),
+      played: new Map(),
+      queueDates: [this.date(1), this.date(2), this.date(3)],
       refusals: [],
       killedWorker: null,
       outage: null,
@@ -60,9 +67,34 @@ export class Stage {
     return toBusiness(this.sources.clock, Date.now());
   }
 
-  /** Lets time pass until a day and hour of the story, counted from its opening: day 1, hour 0. */
+  /** Business time of a day and hour of the story: day 1, hour 0 is its opening. */
+  instant(day: number, hour: number): number {
+    return this.#opening + (day - 1) * DAY_MS + hour * HOUR_MS;
+  }
+
+  /** Date of a day of the story, `YYYY-MM-DD`. */
+  date(day: number): string {
+    return new Date(this.instant(day, 0)).toISOString().slice(0, 10);
+  }
+
+  /** Lets time pass until a day and hour of the story; returns at once when it is past. */
   async at(day: number, hour: number): Promise<void> {
-    await untilBusiness(this.sources.clock, this.#opening + (day - 1) * DAY_MS + hour * HOUR_MS, this.signal);
+    await this.untilBusiness(this.instant(day, hour));
+  }
+
+  async untilBusiness(instant: number): Promise<void> {
+    await untilBusiness(this.sources.clock, instant, this.signal);
+  }
+
+  /** Waits for what must be by a business instant, with some real time more for a busy machine. */
+  async by<T>(
+    instant: number,
+    what: string,
+    probe: () => Promise<T | undefined | false>,
+    hint: string,
+  ): Promise<T> {
+    const left = Math.max(0, toReal(this.sources.clock, instant) - Date.now());
+    return until(what, probe, { signal: this.signal, withinMs: left + BUSY_REAL_MS, hint });
   }
 
   /** The month that begins in the story. */
@@ -90,6 +122,11 @@ export class Stage {
     return this.#link(track).url;
   }
 
+  /** What SoundCloud calls a track. */
+  urn(track: string): string {
+    return this.#link(track).urn;
+  }
+
   ops(who: Ops): ApiClient {
     return this.network[who];
   }
@@ -111,7 +148,15 @@ export class Stage {
     }
   }
 
-  /** A command that must be applied. @param words what the timeline says of it */
+  /** A command at an address that must be applied. @param words what the timeline says of it */
+  async act(client: ApiClient, path: string, body: unknown, words: string): Promise<void> {
+    this.timeline.say('act', words);
+    const end = await client.command(path, body);
+    if (end.status === 'applied') return;
+    throw new InVainError(`POST ${path} was refused: ${end.code}. ${end.detail}`);
+  }
+
+  /** A command to a submission that must be applied. @param words what the timeline says of it */
   async command(client: ApiClient, track: string, verb: string, body: unknown, words: string): Promise<void> {
     this.timeline.say('act', words);
     this.#mustApply(track, verb, await this.sendCommand(client, track, verb, body));
@@ -146,7 +191,7 @@ export class Stage {
     );
   }
 
-  #link(track: string): { url: string; shortUrl: string } {
+  #link(track: string): { url: string; shortUrl: string; urn: string } {
     const link = this.#links.get(track);
     if (!link) throw new Error(`${track} is not on SoundCloud.`);
     return link;

@@ -17,7 +17,7 @@ export async function reviewBreached(stage: Stage, track: string): Promise<void>
         .selectFrom('soundcloud_waits')
         .select('breached')
         .where('org_id', '=', sources.orgId)
-        .where('entity_id', '=', id)
+        .where('workflow_id', '=', submissionReviewId(sources.orgId, id))
         .executeTakeFirst();
       return row?.breached;
     },
@@ -33,7 +33,7 @@ export async function comeToRest({ sources, signal, timeline }: Stage): Promise<
   );
   const { db, orgId } = sources;
   await until(
-    'all events are relayed, all mails sent, all rejected reviews closed, all approved tracks have targets',
+    'all events are relayed, all mails sent, all rejected reviews closed, all approved tracks have targets, all credits have moved',
     async () => {
       const mails = await db
         .selectFrom('soundcloud_email_logs')
@@ -63,16 +63,34 @@ export async function comeToRest({ sources, signal, timeline }: Stage): Promise<
         ])
         .where('submission.org_id', '=', orgId)
         .execute();
+      const holds = await db
+        .selectFrom('soundcloud_credit_holds')
+        .select('id')
+        .where('org_id', '=', orgId)
+        .where('status', '=', 'open')
+        .execute();
       const resting = rows.every((row) =>
         row.status === 'approved' ? Boolean(row.built) : row.status === 'rejected' && row.closed_at !== null,
       );
-      return events.length === 0 && mails.length === 0 && resting;
+      return events.length === 0 && mails.length === 0 && holds.length === 0 && resting;
     },
     {
       signal,
       withinMs: 90_000,
       hint: 'Look at the reviews in the Temporal UI and at the log of the worker.',
     },
+  );
+}
+
+/** Ops ask nobody else: the support of a track ends with the reposts that stayed up. */
+export async function closeSupport(stage: Stage, track: string): Promise<void> {
+  const reason = 'It had its reposts; nobody else shall be asked.';
+  await stage.command(
+    stage.ops('moderator'),
+    track,
+    'close-support',
+    { reason },
+    `A repost of ${track} is still owed. Moderator closes it with those that stayed up.`,
   );
 }
 
@@ -100,6 +118,7 @@ export async function reviewsWait(stage: Stage, tracks: readonly string[]): Prom
         .select('wait.entity_id')
         .where('wait.org_id', '=', sources.orgId)
         .where('wait.entity_id', 'in', ids)
+        .where('wait.entity_type', '=', 'submission')
         .where('wait.waiting_on', '=', 'ops')
         .where('submission.track_urn', 'is not', null)
         .execute();

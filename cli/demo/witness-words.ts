@@ -1,7 +1,7 @@
 /** How the timeline words what somebody waits for. */
 import { HOUR_MS } from '../../domain/calendar.js';
 import type { SeenWait } from './facts.js';
-import { businessTime } from './timeline.js';
+import { businessTime, type Mark } from './timeline.js';
 
 /** What a wait means to a reader: for whom, until when, who can act. Waits that read the same are told once. */
 export function describeWait(wait: SeenWait, whoCanAct: string): string {
@@ -12,11 +12,31 @@ export function describeWait(wait: SeenWait, whoCanAct: string): string {
     }
     case 'queue':
       return `waits for its queue; to act: ${whoCanAct}`;
+    case 'support':
+      return `waits for ${wait.waitingOn === 'queue' ? 'a replacement' : 'its reposts'}; to act: ${whoCanAct}`;
     default: {
       const until = wait.dueAt === null ? 'without a deadline' : `until ${businessTime(wait.dueAt)}`;
       const broken = wait.breached ? ', BREACHED' : '';
       return `waits for ${wait.waitingOn} ${until}${broken}; to act: ${whoCanAct}`;
     }
+  }
+}
+
+/** What an event of an assignment says of its repost; null for another event. */
+export function describeRepost(type: string, reason: string | null): { line: string; mark: Mark } | null {
+  switch (type) {
+    case 'assignment.completed':
+      return { line: 'the repost counts; its watch begins', mark: 'system' };
+    case 'assignment.skipped':
+      return { line: 'skipped; the credits go back to the artist', mark: 'system' };
+    case 'assignment.failed':
+      return { line: `failed (${reason ?? 'no reason'}); the credits go back to the artist`, mark: 'alarm' };
+    case 'assignment.unreposted':
+      return { line: 'taken down within the watch; the credits go back to the artist', mark: 'alarm' };
+    case 'assignment.settled':
+      return { line: 'settled', mark: 'system' };
+    default:
+      return null;
   }
 }
 

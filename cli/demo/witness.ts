@@ -7,7 +7,7 @@ import { type Sources, seenWait, text } from './collect.js';
 import type { SeenWait } from './facts.js';
 import type { Ops } from './plan.js';
 import type { Mark, Timeline } from './timeline.js';
-import { describeWait, grouped, listed } from './witness-words.js';
+import { describeRepost, describeWait, grouped, listed } from './witness-words.js';
 
 const LOOK_MS = 300;
 /** Rows of transactions that were slow to commit turn up below those seen before. */
@@ -20,6 +20,7 @@ export interface WitnessOptions {
   people: Record<Ops, string>;
   /** Short name of a submission; undefined while the story does not know it yet: it is looked at again then. */
   nameOf(submissionId: string): string | undefined;
+  nameOfMember(memberId: string): string;
 }
 
 export class Witness {
@@ -28,6 +29,7 @@ export class Witness {
   readonly #options: WitnessOptions;
   readonly #known = new Set<string>();
   readonly #shown = new Map<string, string>();
+  readonly #reposts = new Map<string, string>();
   #lastSeq = 0;
   #lastNotice = new Date(0);
   #slackSeen = 0;
@@ -87,20 +89,46 @@ export class Witness {
       .where('seq', '>', this.#lastSeq - LOOK_BACK_ROWS)
       .orderBy('seq')
       .execute();
+    const reposts: { name: string; line: string; mark: Mark }[] = [];
     for (const row of rows) {
-      const name = nameOf(row.entity_id);
+      const { type, data } = row;
+      const repost = describeRepost(type, text(data, 'reason'));
+      const name = repost === null ? nameOf(row.entity_id) : await this.#nameOfRepost(row.entity_id);
       if (name === undefined || !this.#isNews(row.id)) continue;
       this.#lastSeq = Math.max(this.#lastSeq, row.seq);
-      const { type, data } = row;
+      if (repost !== null) reposts.push({ name, ...repost });
       const status = text(data, 'status');
       // Flags are told with their reason.
       if (type === 'submission.decided' && status !== 'qa_flag') this.#say('system', `${name} is ${status}.`);
       if (type === 'submission.withdrawn') this.#say('system', `${name} is withdrawn.`);
+      if (type === 'submission.supported') this.#say('system', `${name} was supported; its review ends.`);
+      if (type === 'submission.shifted') this.#say('system', `${name} moves to the next queue.`);
       if (type === 'submission.breached') {
         const { times } = data as unknown as { times: number };
         this.#say('alarm', `${name}: the promise to decide is broken (alarm ${times}).`);
       }
     }
+    for (const { line, names } of grouped(reposts)) {
+      const { mark = 'system' } = reposts.find((repost) => repost.line === line) ?? {};
+      this.#say(mark, `${listed(names)}: ${line}`);
+    }
+  }
+
+  /** `Undertow by Velvet Harbor`. */
+  async #nameOfRepost(assignmentId: string): Promise<string | undefined> {
+    const known = this.#reposts.get(assignmentId);
+    if (known !== undefined) return known;
+    const { sources, nameOf, nameOfMember } = this.#options;
+    const row = await sources.db
+      .selectFrom('soundcloud_queue_assignments')
+      .select(['submission_id', 'supporter_id'])
+      .where('org_id', '=', sources.orgId)
+      .where('id', '=', assignmentId)
+      .executeTakeFirst();
+    if (row === undefined) return undefined;
+    const name = `${nameOf(row.submission_id) ?? row.submission_id} by ${nameOfMember(row.supporter_id)}`;
+    this.#reposts.set(assignmentId, name);
+    return name;
   }
 
   async #flags(): Promise<void> {
@@ -147,6 +175,7 @@ export class Witness {
       .selectFrom('soundcloud_waits')
       .selectAll()
       .where('org_id', '=', sources.orgId)
+      .where('entity_type', '=', 'submission')
       .orderBy('since')
       .execute();
     const news: { name: string; line: string }[] = [];

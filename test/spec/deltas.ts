@@ -24,6 +24,11 @@ export const DROPPED_DEFAULTS: readonly string[] = [
   'soundcloud_members.reach_factor',
 ];
 
+/** Instants in business time, in which inactivity is counted (decision 0078). */
+export const CHANGED_DEFAULTS: Readonly<Record<string, string>> = {
+  'soundcloud_members.last_activity_at': 'COALESCE(private.business_now(), now())',
+};
+
 /** Columns the spec does not have. */
 export const ADDED_COLUMNS: Readonly<Record<string, string[]>> = {
   // Point 4.

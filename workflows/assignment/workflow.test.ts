@@ -24,6 +24,31 @@ afterAll(async () => {
   await env?.teardown();
 });
 
+describe('what the scheduler reports', () => {
+  it('is evidence of the proof when it completes the assignment, and of the watch after that', async () => {
+    const assignment = await the.publishOne();
+    await the.opened(assignment);
+    const phases = async () => {
+      const rows = await world.db
+        .selectFrom('soundcloud_proof_checks')
+        .select(['phase', 'verdict'])
+        .where('assignment_id', '=', assignment.id)
+        .where('source', '=', 'scheduler')
+        .orderBy('created_at')
+        .execute();
+      return rows.map(({ phase, verdict }) => `${phase} ${verdict}`);
+    };
+    const report = () =>
+      the.handleOf(assignment).signal(assignmentSignals.scheduleReported, { status: 'completed' });
+    await report();
+    await the.inStage(assignment, 'watch');
+    expect(await phases()).toEqual(['proof seen']);
+    await report();
+    await eventually('the second report', async () => (await phases()).length === 2);
+    expect(await phases()).toEqual(['proof seen', 'watch seen']);
+  });
+});
+
 describe('the time for a proof', () => {
   it('ends 24 h after the slot, with a reminder after 18 h; then ops have a day', async () => {
     const assignment = await the.publishOne({ slotInHours: 2 });
