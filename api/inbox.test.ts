@@ -1,4 +1,5 @@
 /** What the inbox calls the things that wait. */
+
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -7,6 +8,7 @@ import { saveWait } from '../db/waits.js';
 import type { Wait } from '../domain/waiting.js';
 import { type ApiWorld, createApiWorld } from '../test/support/api-world.js';
 import { addApproved, addMembers } from '../test/support/queue-world.js';
+import { dailyQueueId } from '../workflows/daily-queue/contract.js';
 
 const DATE = '2026-05-11';
 const NOON = Date.UTC(2026, 4, 11, 12);
@@ -89,4 +91,28 @@ it('tracks by artist and title, never with a secret token; queues by date; page 
     cursor = body.next_cursor;
   }
   expect(seen).toEqual(expected);
+});
+
+it('names the address of a command: for a queue by its date', async () => {
+  const { db, orgId } = api;
+  const date = '2031-03-04';
+  await db.transaction().execute(async (trx) => {
+    const queue = await insertQueue(trx, orgId, date);
+    const key = { orgId, workflowId: dailyQueueId(orgId, date), entityType: 'queue', entityId: queue.id };
+    await saveWait(trx, key, {
+      stage: 'approval',
+      waitingOn: 'ops',
+      whoCanAct: 'an admin or moderator',
+      howToAct: 'approve, in whole or in part; before that regenerate, swapAssignment',
+      since: NOON,
+      dueAt: NOON,
+      paused: false,
+      remainingMs: null,
+      breached: false,
+    });
+  });
+  const { body } = await api.call('GET', '/v1/inbox?entity_type=queue&waiting_on=ops');
+  expect(body.data.map(({ how_to_act }) => how_to_act)).toEqual([
+    `approve (POST /v1/queues/${date}/approve), in whole or in part; before that regenerate (POST /v1/queues/${date}/regenerate), swapAssignment (POST /v1/queues/${date}/assignments/swap)`,
+  ]);
 });

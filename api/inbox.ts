@@ -52,13 +52,19 @@ type WaitColumns = Pick<
   | 'paused'
   | 'remaining_ms'
   | 'breached'
->;
+> &
+  Partial<Pick<InboxRow, 'workflow_id'>>;
 
 export function waitJson(row: WaitColumns): z.infer<typeof waitSchema> {
   const { stage, waiting_on, who_can_act, paused, remaining_ms, breached } = row;
-  const how_to_act = withPaths(row.entity_type, row.entity_id, row.how_to_act);
+  const how_to_act = withPaths(row.entity_type, addressOf(row), row.how_to_act);
   const times = { since: iso(row.since), due_at: isoOrNull(row.due_at) };
   return { stage, waiting_on, who_can_act, how_to_act, ...times, paused, remaining_ms, breached };
+}
+
+/** A queue is addressed by its date, with which the id of its workflow ends. */
+function addressOf({ entity_type, entity_id, workflow_id }: WaitColumns): string {
+  return entity_type === 'queue' ? (workflow_id?.split(':').at(-1) ?? entity_id) : entity_id;
 }
 
 const SORT = 'due_at';

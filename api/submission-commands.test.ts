@@ -7,11 +7,16 @@ import { type ApiWorld, createApiWorld } from '../test/support/api-world.js';
 import { eventually } from '../test/support/review-facts.js';
 import { createWorld, type World } from '../test/support/world.js';
 import { type RunningWorker, startWorker } from '../worker.js';
+import { ASSIGNMENT_COMMANDS } from '../workflows/assignment/contract.js';
+import { DAILY_QUEUE_COMMANDS } from '../workflows/daily-queue/contract.js';
+import { REPOST_SCHEDULE_COMMANDS } from '../workflows/repost-schedule/contract.js';
 import { SUBMISSION_COMMANDS } from '../workflows/submission-review/contract.js';
 import { COMMAND_PATHS } from './command-paths.js';
 import { routes } from './routes.js';
 
 const REASON = 'This track was already supported by our network twice in the last month.';
+/** What webhooks tell a workflow. */
+const BY_SYSTEMS: ReadonlySet<string> = new Set(['scheduleReported', 'plannerReported']);
 let stack: World;
 let api: ApiWorld;
 let worker: RunningWorker;
@@ -163,13 +168,20 @@ describe('with a worker', () => {
     expect(await audits(id)).toContain('submission.closeSupport applied');
   });
 
-  it('every command has its address beside it', () => {
-    const paths = Object.values(COMMAND_PATHS.submission ?? {}).map((of) => of('{submission_id}'));
+  it.each([
+    ['submission', SUBMISSION_COMMANDS, '{submission_id}'],
+    ['assignment', ASSIGNMENT_COMMANDS, '{assignment_id}'],
+    ['queue', DAILY_QUEUE_COMMANDS, '{date}'],
+    ['schedule', REPOST_SCHEDULE_COMMANDS, '{schedule_id}'],
+  ])('every command for a %s that people give has its address beside it', (type, commands, address) => {
+    const paths = COMMAND_PATHS[type] ?? {};
     const documented = routes.filter((route) => route.method === 'post').map((route) => route.path);
-    expect(Object.keys(COMMAND_PATHS.submission ?? {}).sort()).toEqual(
-      Object.keys(SUBMISSION_COMMANDS).sort(),
+    expect(documented).toEqual(expect.arrayContaining(Object.values(paths).map((of) => of(address))));
+    expect(Object.keys(paths).sort()).toEqual(
+      Object.keys(commands)
+        .filter((command) => !BY_SYSTEMS.has(command))
+        .sort(),
     );
-    expect(documented).toEqual(expect.arrayContaining(paths));
   });
 
   it('links to the workflow in the Temporal UI', async () => {
