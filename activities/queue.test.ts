@@ -556,6 +556,14 @@ describe('a queue nobody approves', () => {
       await request('5', NOON + 50);
       expect(await lapse()).toMatchObject({ state: { stage: 'closed', status: 'lapsed' } });
       expect(await outcomes()).toEqual(['pending', 'pending']);
+
+      // Nor does it approve the next draft, which nobody who asked has seen.
+      await sql`update soundcloud_queues set status = 'draft', approve_by = null, closed_at = null
+        where org_id = ${orgId}`.execute(owner);
+      const { state } = await generate('again', NOON + HOUR_MS);
+      const second = { ...target(), revision: state.revision, now: state.approveBy ?? 0 };
+      expect(await run(activities.lapseQueue, second)).toMatchObject({ state: { status: 'lapsed' } });
+      expect(await outcomes()).toEqual(['pending', 'pending']);
     });
 
     it('at this moment: its request is waited for', async () => {

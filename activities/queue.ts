@@ -7,10 +7,10 @@ import { heartbeat } from '@temporalio/activity';
 import { reportAutomation } from '../db/automation-health.js';
 import { type Db, type Trx, withOrg } from '../db/client.js';
 import { readClock } from '../db/clock.js';
-import { requestedBefore } from '../db/commands.js';
+import { requestedBetween } from '../db/commands.js';
 import { emitEvent } from '../db/events.js';
 import { notify } from '../db/notifications.js';
-import { loadDraft } from '../db/queue-drafts.js';
+import { generatedAt, loadDraft } from '../db/queue-drafts.js';
 import { loadQueue, patchQueue, type QueueRow, queueTotals, replaceAssignments } from '../db/queues.js';
 import { loadSettings } from '../db/settings.js';
 import { refuseStep, type Step, takeStep } from '../db/steps.js';
@@ -320,12 +320,15 @@ async function approvedInTime(
   const { orgId, date, workflowId, now } = target;
   if (queue.approve_by === null) return false;
   const clock = await readClock(trx);
+  const draftedAt = await generatedAt(trx, orgId, queue.id);
+  // One that was asked for before this draft was generated meant another.
+  const from = new Date(toReal(clock, draftedAt ?? queue.created_at.getTime()));
   const before = new Date(toReal(clock, queue.approve_by.getTime()));
   const until = {
     at: generateUntil(date, settings.timezone, settings.queue_hours),
     hours: settings.queue_hours,
   };
-  for (const row of await requestedBefore(trx, { orgId, workflowId, name: 'approve', before })) {
+  for (const row of await requestedBetween(trx, { orgId, workflowId, name: 'approve', from, before })) {
     const read = readQueueCommand('approve', row.payload, row.id);
     // What cannot be read is refused by the workflow, if it ever comes.
     if (!read.ok) continue;

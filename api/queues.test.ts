@@ -208,6 +208,16 @@ describe('a draft', () => {
     });
     const dry = await post('dry-run');
     expect(dry.body.diff).not.toBeNull();
+
+    // As of each version: the one who was brought in by it is not listed.
+    const unusedIn = async (query: string) => {
+      const { body } = await api.call('GET', `${path}/unused${query}`);
+      return new Set(body.data.map(({ member_id }) => member_id as string));
+    };
+    expect(await unusedIn('?revision=1')).toContain(rocker);
+    expect(await unusedIn('?revision=2')).not.toContain(rocker);
+    expect(await unusedIn('')).toEqual(await unusedIn('?revision=5'));
+    expect((await api.call('GET', `${path}/unused?revision=99`)).status).toBe(404);
   });
 
   it('is generated anew, then approved in part, once', async () => {

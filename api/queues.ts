@@ -99,6 +99,7 @@ const unusedRoute = defineRoute({
   params: dateParams,
   query: z.strictObject({
     code: z.string().min(1).max(50).optional().describe('Only those with this reason.'),
+    revision: revision.optional().describe('As of this version; left out: of the queue as it is.'),
     ...pageQuery,
   }),
   answers: { 200: { description: 'A page.', schema: pageOf(unusedSchema) } },
@@ -106,8 +107,15 @@ const unusedRoute = defineRoute({
   handle: async ({ scope, params, query }) => {
     const queue = await requireQueue(scope, params.date);
     const { code, limit } = query;
+    if (query.revision !== undefined && query.revision > queue.revision) throw noDraft(queue, query.revision);
     const after = readCursor(query.cursor, UNUSED_SORT)?.id;
-    const rows = await listUnused(scope.trx, scope.orgId, queue, { code }, { after, limit });
+    const rows = await listUnused(
+      scope.trx,
+      scope.orgId,
+      queue,
+      { code, revision: query.revision },
+      { after, limit },
+    );
     const keyOf = ({ member_id }: (typeof rows)[number]) => ({ value: null, id: member_id });
     return { body: toPage(rows, limit, UNUSED_SORT, keyOf, unusedJson) };
   },
@@ -188,7 +196,6 @@ const draftSchema = z
     input_hash: z.string().nullable().describe('Two generated drafts with the same hash saw the same facts.'),
     assignments: z.array(plannedSchema),
     unfilled: z.array(unfilledSchema),
-    unused: z.array(unusedSchema),
     explanation: z.record(z.string(), z.unknown()),
   })
   .meta({ id: 'QueueDraft' });
@@ -198,7 +205,8 @@ const getDraftRoute = defineRoute({
   method: 'get',
   path: '/v1/queues/{date}/drafts/{revision}',
   operationId: 'getQueueDraft',
-  summary: 'One version of a queue, whole',
+  summary: 'One version of a queue',
+  description: 'Supporters it does not use: `GET /v1/queues/{date}/unused`, with its revision.',
   params: dateParams.extend({ revision }),
   answers: { 200: { description: 'The draft.', schema: draftSchema } },
   problems: ['not_found'],
@@ -215,7 +223,6 @@ const getDraftRoute = defineRoute({
         input_hash,
         assignments: draft.assignments.map(plannedJson),
         unfilled: unfilledJson(draft),
-        unused: draft.unused.map(unusedJson),
         explanation,
       },
     };
@@ -338,12 +345,14 @@ async function requireQueue(scope: Scope, date: string): Promise<QueueRow> {
 
 async function requireDraft(scope: Scope, queue: QueueRow, wanted: number) {
   const draft = await loadDraft(scope.trx, scope.orgId, queue.id, wanted);
-  if (draft === undefined) {
-    throw new Problem('not_found', {
-      detail: `The queue of ${queue.date} has no draft ${wanted}; the newest is ${queue.revision}.`,
-    });
-  }
+  if (draft === undefined) throw noDraft(queue, wanted);
   return draft;
+}
+
+function noDraft(queue: QueueRow, wanted: number): Problem {
+  return new Problem('not_found', {
+    detail: `The queue of ${queue.date} has no draft ${wanted}; the newest is ${queue.revision}.`,
+  });
 }
 
 export const queueRoutes = [

@@ -33,15 +33,15 @@ export async function withdrawCommand(trx: Trx, orgId: string, id: string): Prom
 }
 
 /**
- * Commands of one name that wait for a workflow and were requested before a deadline, the oldest first. Requests under
- * way are waited for, and from here to the end of the transaction no other is taken.
- * @param before real time
+ * Commands of one name that wait for a workflow and were requested from one moment on and before another, the oldest
+ * first. Requests under way are waited for, and from here to the end of the transaction no other is taken.
+ * @param asked.from @param asked.before real time
  */
-export async function requestedBefore(
+export async function requestedBetween(
   trx: Trx,
-  asked: { orgId: string; workflowId: string; name: string; before: Date },
+  asked: { orgId: string; workflowId: string; name: string; from: Date; before: Date },
 ): Promise<Pick<CommandRow, 'id' | 'payload' | 'created_at'>[]> {
-  const { orgId, workflowId, name, before } = asked;
+  const { orgId, workflowId, name, from, before } = asked;
   await sql`select pg_advisory_xact_lock(hashtextextended(${`requests:${workflowId}`}, 0))`.execute(trx);
   return trx
     .selectFrom('soundcloud_commands')
@@ -50,6 +50,7 @@ export async function requestedBefore(
     .where('workflow_id', '=', workflowId)
     .where('name', '=', name)
     .where('status', '=', 'pending')
+    .where('created_at', '>=', from)
     .where('created_at', '<', before)
     .orderBy('created_at')
     .orderBy('id')

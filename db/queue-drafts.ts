@@ -35,10 +35,24 @@ export interface NewDraft {
   at: number;
 }
 
-export type DraftRow = Omit<Selectable<SoundcloudQueueDrafts>, 'assignments' | 'unfilled' | 'unused'> & {
+/** Without those who were not used, who may be ten thousand: see {@link listUnused}. */
+const DRAFT_COLUMNS = [
+  'revision',
+  'cause',
+  'created_by',
+  'generated_at',
+  'input_hash',
+  'assignments',
+  'unfilled',
+  'explanation',
+] as const;
+
+export type DraftRow = Omit<
+  Pick<Selectable<SoundcloudQueueDrafts>, (typeof DRAFT_COLUMNS)[number]>,
+  'assignments' | 'unfilled'
+> & {
   assignments: DraftAssignment[];
   unfilled: StoredUnfilled[];
-  unused: UnusedSupporter[];
 };
 
 export async function insertDraft(trx: Trx, orgId: string, draft: NewDraft): Promise<void> {
@@ -69,7 +83,7 @@ export async function loadDraft(
 ): Promise<DraftRow | undefined> {
   const row = await db
     .selectFrom('soundcloud_queue_drafts')
-    .selectAll()
+    .select(DRAFT_COLUMNS)
     .where('org_id', '=', orgId)
     .where('queue_id', '=', queueId)
     .$if(revision !== undefined, (query) => query.where('revision', '=', revision ?? 0))
@@ -79,7 +93,7 @@ export async function loadDraft(
   return row as unknown as DraftRow | undefined;
 }
 
-/** The newest draft the generator made: with everybody who was not used, and why. */
+/** The newest draft the generator made. */
 export async function loadGeneratedDraft(
   db: Queryable,
   orgId: string,
@@ -88,7 +102,7 @@ export async function loadGeneratedDraft(
 ): Promise<DraftRow | undefined> {
   const row = await db
     .selectFrom('soundcloud_queue_drafts')
-    .selectAll()
+    .select(DRAFT_COLUMNS)
     .where('org_id', '=', orgId)
     .where('queue_id', '=', queueId)
     .where('cause', 'in', ['generated', 'regenerated'])
@@ -100,32 +114,38 @@ export async function loadGeneratedDraft(
 }
 
 /**
- * Supporters the newest generated draft did not use and who have no assignment in the queue since, in the order of their
- * ids; one more than `limit` when there is a next page.
+ * Supporters whom the newest generated draft did not use, nor the version since, in the order of their ids; one more than
+ * `limit` when there is a next page.
  * @param filter.code only those with this reason
+ * @param filter.revision as of this version; left out: of the queue as it is, with what came after publishing
  */
 export async function listUnused(
   db: Queryable,
   orgId: string,
   queue: { id: string; revision: number },
-  filter: { code?: string | undefined },
+  filter: { code?: string | undefined; revision?: number | undefined },
   page: { after: string | undefined; limit: number },
 ): Promise<UnusedSupporter[]> {
+  const { revision = queue.revision } = filter;
   const { rows } = await sql<UnusedSupporter>`
     with generated as (
       select unused from public.soundcloud_queue_drafts
       where org_id = ${orgId} and queue_id = ${queue.id} and cause in ('generated', 'regenerated')
-        and revision <= ${queue.revision}
+        and revision <= ${revision}
       order by revision desc limit 1
+    ), used as (
+      select a.supporter_id
+      from public.soundcloud_queue_drafts draft, jsonb_to_recordset(draft.assignments) as a (supporter_id uuid)
+      where draft.org_id = ${orgId} and draft.queue_id = ${queue.id} and draft.revision = ${revision}
+      union
+      select a.supporter_id from public.soundcloud_queue_assignments a
+      where a.org_id = ${orgId} and a.queue_id = ${queue.id} and ${filter.revision === undefined}
     )
     select r.member_id, r.code, r.facts
     from generated, jsonb_to_recordset(generated.unused) as r (member_id uuid, code text, facts jsonb)
     where (${filter.code ?? null}::text is null or r.code = ${filter.code ?? null})
       and (${page.after ?? null}::uuid is null or r.member_id > ${page.after ?? null}::uuid)
-      and not exists (
-        select from public.soundcloud_queue_assignments a
-        where a.org_id = ${orgId} and a.queue_id = ${queue.id} and a.supporter_id = r.member_id
-      )
+      and not exists (select from used where used.supporter_id = r.member_id)
     order by r.member_id
     limit ${page.limit + 1}`.execute(db);
   return rows;
