@@ -56,7 +56,8 @@ export async function publish(
   if (approved === undefined) throw new Error(`Queue ${queue.id} has no draft ${queue.revision}.`);
   const generated = await loadGeneratedDraft(trx, orgId, queue.id, queue.revision);
   // From here on nobody else spends what the facts say can be spent.
-  await lockWallets(trx, orgId, await lockSubmissions(trx, orgId, queue.id));
+  const waiting = approved.unfilled.map(({ submission_id }) => submission_id);
+  await lockWallets(trx, orgId, await lockSubmissions(trx, orgId, queue.id, waiting));
 
   progress('checking every assignment');
   const earliest = now + NOTICE_MINUTES * 60_000;
@@ -68,7 +69,7 @@ export async function publish(
 
   progress('looking for others');
   const takenOut = supportersTakenOut(generated?.assignments ?? [], approved.assignments);
-  const chosen = await chooseRefills(trx, { ...input, kept, dropped, takenOut, artists });
+  const chosen = await chooseRefills(trx, { ...input, kept, dropped, owed, takenOut, artists });
   await insertAssignments(trx, orgId, queue.id, chosen);
 
   progress('holding credits');
@@ -87,15 +88,22 @@ export async function publish(
   progress('telling everybody');
   const revision = queue.revision + 1;
   const unserved = unservedOf(approved.assignments, approved.unfilled, facts, assignments);
-  const shifted = await shiftSubmissions(trx, {
-    orgId,
-    date: queue.date,
-    submissionIds: unserved,
-    reason: `No place in the queue of ${queue.date}: nobody was free who fits and can be paid.`,
-    occasion: `${queue.id}:${revision}`,
-    settings,
-    now,
-  });
+  const tooLate = unserved.filter((id) => lostToTime(id, dropped));
+  const shift = (submissionIds: string[], because: string) =>
+    shiftSubmissions(trx, {
+      orgId,
+      date: queue.date,
+      submissionIds,
+      reason: `No place in the queue of ${queue.date}: ${because}`,
+      occasion: `${queue.id}:${revision}`,
+      settings,
+      now,
+    });
+  const shifted =
+    (await shift(
+      unserved.filter((id) => !tooLate.includes(id)),
+      'nobody was free who fits and can be paid.',
+    )) + (await shift(tooLate, 'it went out when the slots of those who fit had passed.'));
   const unfilled = approved.unfilled.filter(({ submission_id }) => unserved.includes(submission_id));
   await insertDraft(trx, orgId, {
     queueId: queue.id,
@@ -164,17 +172,26 @@ export async function publish(
 
 /**
  * A submission that is withdrawn at this moment is withdrawn before, or not any more. In id order, before the wallets.
+ * @param waiting submissions without an assignment, which may be shifted
  * @returns the members who pay
  */
-async function lockSubmissions(trx: Trx, orgId: string, queueId: string): Promise<string[]> {
-  const { rows } = await sql<{ member_id: string | null }>`
-    select s.member_id from public.soundcloud_submissions s
-    where s.org_id = ${orgId} and s.id in (
-      select a.submission_id from public.soundcloud_queue_assignments a
+async function lockSubmissions(
+  trx: Trx,
+  orgId: string,
+  queueId: string,
+  waiting: readonly string[],
+): Promise<string[]> {
+  const { rows } = await sql<{ member_id: string | null; assigned: boolean }>`
+    with assigned as (
+      select distinct a.submission_id as id from public.soundcloud_queue_assignments a
       where a.org_id = ${orgId} and a.queue_id = ${queueId}
     )
-    order by s.id for update`.execute(trx);
-  return [...new Set(rows.map((row) => row.member_id).filter((id) => id !== null))];
+    select s.member_id, s.id in (select id from assigned) as assigned
+    from public.soundcloud_submissions s
+    where s.org_id = ${orgId} and (s.id in (select id from assigned) or s.id = any (${[...waiting]}::uuid[]))
+    order by s.id for update of s`.execute(trx);
+  const payers = rows.filter(({ assigned }) => assigned).map(({ member_id }) => member_id);
+  return [...new Set(payers.filter((id) => id !== null))];
 }
 
 function checkAll(
@@ -209,11 +226,20 @@ export function withReplacements(
   assignments: readonly DraftAssignment[],
   owed: ReadonlyMap<string, string[]>,
 ): DraftAssignment[] {
-  const left = new Map([...owed].map(([id, list]) => [id, [...list]]));
+  const left = leftOf(owed, []);
   return assignments.map((assignment) => ({
     ...assignment,
     replacement_for: left.get(assignment.submission_id)?.shift() ?? null,
   }));
+}
+
+/** What is owed beside what these assignments replace, by submission; the lists are the caller's. */
+function leftOf(
+  owed: ReadonlyMap<string, string[]>,
+  assignments: readonly DraftAssignment[],
+): Map<string, string[]> {
+  const named = new Set(assignments.map(({ replacement_for }) => replacement_for));
+  return new Map([...owed].map(([id, list]) => [id, list.filter((failed) => !named.has(failed))]));
 }
 
 /** Holds the price of every assignment at once. @returns why, for those whose member cannot pay after all, by id */
@@ -269,11 +295,12 @@ async function chooseRefills(
     /** In the rows, not yet paid. */
     kept: readonly DraftAssignment[];
     dropped: readonly Dropped[];
+    owed: ReadonlyMap<string, string[]>;
     takenOut: ReadonlyMap<string, Set<string>>;
     artists: ReadonlyMap<string, string | null>;
   },
 ): Promise<DraftAssignment[]> {
-  const { orgId, queue, settings, now, kept, dropped, takenOut, artists } = input;
+  const { orgId, queue, settings, now, kept, dropped, owed, takenOut, artists } = input;
   if (dropped.length === 0) return [];
   // What asks for nothing any more, because another queue serves it or it was withdrawn, gets nobody else.
   const asking = dropped.filter(({ assignment }) => artists.has(assignment.submission_id));
@@ -295,11 +322,16 @@ async function chooseRefills(
   }));
   const next = fillGaps(prepareFacts({ ...facts, balances }));
   const refills: DraftAssignment[] = [];
+  // Not what the draft says: what is kept may have been named anew for what the dropped one replaced.
+  const left = leftOf(owed, kept);
   for (const { assignment } of asking) {
-    const { submission_id, replacement_for } = assignment;
+    const { submission_id } = assignment;
+    const failed = left.get(submission_id) ?? [];
+    if (assignment.replacement_for !== null && failed.length === 0) continue;
     const found = next(submission_id, notThese.get(submission_id) ?? new Set());
     if (found === null) continue;
     const position = kept.length + refills.length + 1;
+    const replacement_for = failed.shift() ?? null;
     refills.push({ ...found, id: randomUUID(), position, replacement_for, override: null });
   }
   return refills;
@@ -335,6 +367,12 @@ function unservedOf(
   const served = new Set(assignments.map(({ submission_id }) => submission_id));
   const meant = new Set([...planned, ...unfilled].map(({ submission_id }) => submission_id));
   return facts.submissions.map(({ id }) => id).filter((id) => meant.has(id) && !served.has(id));
+}
+
+/** Whether every assignment of the submission was dropped because its slot, and all later ones, had passed. */
+function lostToTime(submissionId: string, dropped: readonly Dropped[]): boolean {
+  const own = dropped.filter(({ assignment }) => assignment.submission_id === submissionId);
+  return own.length > 0 && own.every(({ because }) => because.some(({ code }) => code === 'slot_passed'));
 }
 
 function droppedDemands(
@@ -375,8 +413,9 @@ async function tellOps(trx: Trx, orgId: string, queue: QueueRow, result: Publish
   await notify(trx, {
     orgId,
     audience: { kind: 'ops' },
-    type: 'queue',
-    title: `The queue of ${queue.date} is out`,
+    type: assignments === 0 ? 'warning' : 'queue',
+    title:
+      assignments === 0 ? `The queue of ${queue.date} went out empty` : `The queue of ${queue.date} is out`,
     message: `${assignments} assignments are published.${changes}${shifted === 0 ? '' : ` ${shifted} submissions moved to the next queue.`}`,
     actionUrl: `/console/queues/${queue.date}`,
     metadata: { queue_id: queue.id },

@@ -316,9 +316,10 @@ describe('publishing', () => {
       support_date: NEXT_DATE,
       auto_shifted: true,
       shift_count: 1,
-      shift_reason: expect.stringContaining(DATE),
+      shift_reason: `No place in the queue of ${DATE}: it went out when the slots of those who fit had passed.`,
     });
     expect(await facts.events()).toMatchObject({ 'submission.shifted': 1, 'queue.published': 1 });
+    expect(await facts.notifications()).toContain(`The queue of ${DATE} went out empty`);
   });
 
   it('drops who dropped out, and asks the next one', async () => {
@@ -388,6 +389,32 @@ describe('publishing', () => {
     await publish();
     expect(await facts.assignments(DATE)).toEqual([]);
     expect(await facts.submission(submission)).toMatchObject({ shift_count: 0, support_date: DATE });
+  });
+
+  it('waits for a withdrawal of what it has no place for before it takes a wallet', async () => {
+    const [second = ''] = await addApproved(owner, orgId, [
+      { memberId: artist, slug: 'second', artist: `artist-${orgs}`, supportDate: DATE },
+    ]);
+    const wait = { submission_id: second, member_id: null, served: false, assignments: 0, reach: 0 };
+    const unfilled = JSON.stringify([{ ...wait, target_reach: 0, missing: null, code: 'budget', facts: {} }]);
+    await sql`update soundcloud_queue_drafts set unfilled = ${unfilled}::jsonb where org_id = ${orgId}`.execute(
+      owner,
+    );
+    let publishing: ReturnType<typeof publish> | undefined;
+    await owner.transaction().execute(async (trx) => {
+      // As a withdrawal: the submission's row, then the wallet of its member.
+      await sql`select id from soundcloud_submissions where id = ${second} for update`.execute(trx);
+      publishing = publish();
+      await eventually('publishing waits', async () => {
+        const { rows } = await sql<{ waiting: number }>`select count(*)::int as waiting from pg_stat_activity
+          where datname = current_database() and wait_event_type = 'Lock'`.execute(owner);
+        return rows[0]?.waiting === 1;
+      });
+      await sql`select id from soundcloud_repost_credit_wallet where org_id = ${orgId} and member_id = ${artist}
+        for update nowait`.execute(trx);
+    });
+    expect(await publishing).toMatchObject({ state: { status: 'published', assignments: 3 } });
+    expect(await facts.submission(second)).toMatchObject({ support_date: NEXT_DATE });
   });
 
   it('publishes what the member still can pay', async () => {
@@ -616,8 +643,8 @@ describe('a queue nobody approves', () => {
 
 describe('what is owed', () => {
   /** Settles one of the published assignments as failed and gives its credits back, as its workflow does. */
-  async function fail(now: number) {
-    const [row] = await facts.assignments(DATE);
+  async function fail(now: number, at = 0) {
+    const row = (await facts.assignments(DATE))[at];
     const id = row?.id ?? '';
     await withOrg(worker, orgId, (trx) =>
       postCredits(trx, orgId, [{ kind: 'release', assignment_id: id }], { at: new Date(now) }),
@@ -668,6 +695,72 @@ describe('what is owed', () => {
     // Nothing more is owed once it is named.
     await generate('regenerated', SIX + 25 * HOUR_MS, NEXT_DATE);
     expect(await facts.assignments(NEXT_DATE)).toHaveLength(1);
+  });
+
+  it('of several, is named by who is asked instead of one who dropped out', async () => {
+    // Two owed replacements, two who are asked for them, and one who may step in.
+    await addMembers(
+      owner,
+      orgId,
+      ['five', 'six'].map((handle) => ({ handle: `${handle}-${orgs}`, activeAt: SIX })),
+    );
+    const failed = [await fail(TEN + 5 * HOUR_MS), await fail(TEN + 5 * HOUR_MS + 1, 1)].map(({ id }) => id);
+    const tomorrow = SIX + 24 * HOUR_MS;
+    await generate('tomorrow', tomorrow, NEXT_DATE);
+    const drafted = await facts.assignments(NEXT_DATE);
+    expect(drafted.map((row) => row.replacement_for).sort()).toEqual([...failed].sort());
+    const command = { name: 'approve', commandId: `tomorrow-${orgId}`, by: adminId } as const;
+    const approving = { ...target(NEXT_DATE), command, stepId: command.commandId, now: tomorrow };
+    await run(activities.changeQueue, approving);
+    const out = drafted.find((row) => row.replacement_for === failed[0]);
+    await sql`update soundcloud_member_accounts set status = 'disconnected'
+      where member_id = ${out?.supporter_id}`.execute(owner);
+    await run(activities.publishQueue, { ...target(NEXT_DATE), revision: 2, now: tomorrow });
+    const published = await facts.assignments(NEXT_DATE);
+    expect(published.map((row) => row.replacement_for).sort()).toEqual([...failed].sort());
+    expect(published.map((row) => row.supporter_id)).not.toContain(out?.supporter_id);
+  });
+
+  it('is nobody else once what is kept replaces all of it', async () => {
+    const failed = await fail(TEN + 5 * HOUR_MS);
+    const [five = ''] = await addMembers(
+      owner,
+      orgId,
+      ['five', 'six'].map((handle) => ({ handle: `${handle}-${orgs}`, activeAt: SIX })),
+    );
+    const tomorrow = SIX + 24 * HOUR_MS;
+    await generate('tomorrow', tomorrow, NEXT_DATE);
+    const [first] = await facts.assignments(NEXT_DATE);
+    expect(first?.replacement_for).toBe(failed.id);
+    await sql`select private.post_credits_unchecked(${orgId}, jsonb_build_array(jsonb_build_object('kind', 'manual',
+      'member_id', ${artist}::text, 'amount', 5, 'reason', 'fixture', 'key', ${`more-${orgId}`}::text)), now(), false)`.execute(
+      owner,
+    );
+    const added = others
+      .slice(0, 4)
+      .concat(five)
+      .find((id) => id !== first?.supporter_id);
+    const commands = [
+      {
+        name: 'addAssignment',
+        submissionId: submission,
+        supporterId: added ?? '',
+        reason: 'One more than is owed.',
+        commandId: `add-${orgId}`,
+        by: adminId,
+      },
+      { name: 'approve', commandId: `approve-${orgId}`, by: adminId },
+    ] as const;
+    for (const command of commands) {
+      const change = { ...target(NEXT_DATE), command, stepId: command.commandId, now: tomorrow };
+      expect(await run(activities.changeQueue, change)).toMatchObject({ applied: true });
+    }
+    await sql`update soundcloud_member_accounts set status = 'disconnected'
+      where member_id = ${first?.supporter_id}`.execute(owner);
+    await run(activities.publishQueue, { ...target(NEXT_DATE), revision: 3, now: tomorrow });
+    expect(await facts.assignments(NEXT_DATE)).toMatchObject([
+      { supporter_id: added, replacement_for: failed.id },
+    ]);
   });
 
   it('closes the queue with its totals when the last assignment is settled', async () => {
