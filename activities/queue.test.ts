@@ -526,7 +526,7 @@ describe('a queue nobody approves', () => {
 
   describe('but an approval was asked for', () => {
     const NOON = Date.UTC(2026, 4, 11, 12);
-    const request = async (digit: string, at: number, command: object = {}) => {
+    const request = async (digit: string, at: number, command: object = {}, name = 'approve') => {
       const id = digit.repeat(64);
       await owner
         .insertInto('soundcloud_commands')
@@ -534,18 +534,18 @@ describe('a queue nobody approves', () => {
           id,
           org_id: orgId,
           workflow_id: target().workflowId,
-          name: 'approve',
+          name,
           payload: JSON.stringify({ by: adminId, commandId: id, ...command }),
           created_at: new Date(at),
         })
         .execute();
     };
-    const outcomes = async () => {
+    const outcomes = async (...names: string[]) => {
       const rows = await owner
         .selectFrom('soundcloud_commands')
         .select(['status', 'code'])
         .where('org_id', '=', orgId)
-        .where('name', '=', 'approve')
+        .where('name', 'in', ['approve', ...names])
         .orderBy('id')
         .execute();
       return rows.map(({ status, code }) => code ?? status);
@@ -593,37 +593,135 @@ describe('a queue nobody approves', () => {
       expect(await outcomes()).toEqual(['pending', 'pending']);
     });
 
+    it('after a change that was asked for before it: both count, and what came after it does not', async () => {
+      await generate();
+      const [first, second] = (await facts.assignments(DATE)).map(({ id }) => id);
+      await request('1', NOON - 3, { assignmentId: first }, 'dropAssignment');
+      await request('2', NOON - 2);
+      await request('3', NOON - 1, { assignmentId: second }, 'dropAssignment');
+      expect(await lapse()).toMatchObject({ state: { stage: 'publishing', assignments: 2 } });
+      expect(await outcomes('dropAssignment')).toEqual(['applied', 'applied', 'pending']);
+      expect((await facts.drafts()).map(({ cause }) => cause)).toEqual(['generated', 'dropped', 'approved']);
+      expect((await facts.assignments(DATE)).map(({ id }) => id)).not.toContain(first);
+    });
+
+    it('that does not hold: the changes before it do not count either', async () => {
+      await generate();
+      const [first] = await facts.assignments(DATE);
+      await request('1', NOON - 3, { assignmentId: first?.id }, 'dropAssignment');
+      await request('2', NOON - 2, { ifRevision: 1 });
+      expect(await lapse()).toMatchObject({ state: { status: 'lapsed' } });
+      expect(await outcomes('dropAssignment')).toEqual(['pending', 'queue_changed']);
+      expect((await facts.drafts()).map(({ cause }) => cause)).toEqual(['generated']);
+    });
+
+    it('of a draft that was still to be made anew: it does not count', async () => {
+      await generate();
+      await request('1', NOON - 3, {}, 'regenerate');
+      await request('2', NOON - 2);
+      expect(await lapse()).toMatchObject({ state: { status: 'lapsed' } });
+      expect(await outcomes('regenerate')).toEqual(['pending', 'queue_changed']);
+    });
+
+    it('and left over from before a change that was made: it meant another draft', async () => {
+      await generate();
+      const [first] = await facts.assignments(DATE);
+      await ask({ name: 'dropAssignment', assignmentId: first?.id ?? '' }, NOON - 4);
+      const changeAskedFor = (at: number) =>
+        sql`update soundcloud_commands set created_at = ${new Date(at)}
+          where org_id = ${orgId} and name = 'dropAssignment'`.execute(owner);
+      await request('1', NOON - 5);
+      await changeAskedFor(NOON - 4);
+      expect(await lapse()).toMatchObject({ state: { status: 'lapsed', revision: 2 } });
+      expect(await outcomes()).toEqual(['pending']);
+
+      // Asked for after the change, it counts, whenever the change was made.
+      await sql`update soundcloud_queues set status = 'draft', closed_at = null where org_id = ${orgId}`.execute(
+        owner,
+      );
+      await changeAskedFor(NOON - 6);
+      const again = { ...target(), revision: 3, now: NOON + 200 };
+      expect(await run(activities.lapseQueue, again)).toMatchObject({ state: { stage: 'publishing' } });
+    });
+
+    it('and found when no slot is left: it lapses and everybody is told that reason', async () => {
+      await generate();
+      await request('1', NOON - 2);
+      expect(await lapse(Date.UTC(2026, 4, 11, 21, 29, 59))).toMatchObject({ state: { status: 'lapsed' } });
+      expect(await facts.submission(submission)).toMatchObject({
+        support_date: NEXT_DATE,
+        shift_reason: `The queue of ${DATE} was approved, but that was found when its slots had passed.`,
+      });
+      const { rows } = await sql<{ reason: string }>`select reason from soundcloud_commands
+        where org_id = ${orgId} and name = 'approve' and status = 'refused' and code = 'queue_closed'`.execute(
+        owner,
+      );
+      expect(rows).toEqual([{ reason: expect.stringContaining(`no slot of ${DATE} was left`) }]);
+      const { rows: told } = await sql<{ message: string }>`select message from soundcloud_notifications
+        where org_id = ${orgId} and title = ${`The queue of ${DATE} lapsed`}`.execute(owner);
+      expect(told[0]?.message).toBe(
+        'It was approved in time, but the approval was found when no slot of the date was left: no worker ran. 1 submissions moved to the next queue.',
+      );
+      expect(await facts.drafts()).toHaveLength(1);
+      expect((await facts.events())['queue.approved']).toBeUndefined();
+    });
+
+    it('and found while a slot is left: it goes out', async () => {
+      await generate();
+      await request('1', NOON - 2);
+      const last = Date.UTC(2026, 4, 11, 21, 29);
+      expect(await lapse(last)).toMatchObject({ state: { stage: 'publishing' } });
+      expect(await publish(last)).toMatchObject({ state: { status: 'published', assignments: 3 } });
+    });
+
+    const othersWait = async () => {
+      const { rows } = await sql<{ waiting: number }>`select count(*)::int as waiting from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'`.execute(owner);
+      return rows[0]?.waiting === 1;
+    };
+
     it('at this moment: its request is waited for', async () => {
       await generate();
-      let [sayAsked, end] = [() => {}, () => {}];
-      const asked = new Promise<void>((resolve) => {
-        sayAsked = resolve;
-      });
-      const ended = new Promise<void>((resolve) => {
-        end = resolve;
-      });
-      const requesting = owner.transaction().execute(async (trx) => {
-        const id = '6'.repeat(64);
-        const { workflowId } = target();
-        await sql`select pg_advisory_xact_lock_shared(hashtextextended(${`requests:${workflowId}`}, 0))`.execute(
+      // The request says itself when it was written.
+      await sql`update soundcloud_queues set approve_by = now() + interval '1 hour' where org_id = ${orgId}`.execute(
+        owner,
+      );
+      await sql`update soundcloud_queue_drafts set generated_at = now() - interval '1 hour'
+        where org_id = ${orgId}`.execute(owner);
+      const id = '6'.repeat(64);
+      const { workflowId } = target();
+      const payload = JSON.stringify({ by: adminId, commandId: id });
+      let lapsing: ReturnType<typeof lapse> | undefined;
+      await owner.transaction().execute(async (trx) => {
+        await sql`select set_config('request.jwt.claims', ${JSON.stringify({ sub: adminId })}, true)`.execute(
           trx,
         );
-        await sql`insert into public.soundcloud_commands (org_id, id, workflow_id, name, payload, created_at)
-          values (${orgId}, ${id}, ${workflowId}, 'approve',
-            ${JSON.stringify({ by: adminId, commandId: id })}::jsonb, ${new Date(NOON - 1)})`.execute(trx);
-        sayAsked();
-        await ended;
+        await sql`select private.api_command_request(${orgId}, ${id}, ${workflowId}, 'approve',
+          ${payload}::jsonb)`.execute(trx);
+        lapsing = lapse();
+        await eventually('the lapse waits', othersWait);
       });
-      await asked;
-      const lapsing = lapse();
-      await eventually('the lapse waits', async () => {
-        const { rows } = await sql<{ waiting: number }>`select count(*)::int as waiting from pg_locks
-          where locktype = 'advisory' and not granted`.execute(owner);
-        return rows[0]?.waiting === 1;
+      expect(await lapsing).toMatchObject({ state: { stage: 'publishing' } });
+      expect(await outcomes()).toEqual(['applied']);
+    });
+
+    it('and taken back at this moment: it does not count', async () => {
+      await generate();
+      await request('7', NOON - 1);
+      let lapsing: ReturnType<typeof lapse> | undefined;
+      await owner.transaction().execute(async (trx) => {
+        await sql`select set_config('request.jwt.claims', ${JSON.stringify({ sub: adminId })}, true)`.execute(
+          trx,
+        );
+        await sql`update soundcloud_commands set requested_by = ${adminId} where org_id = ${orgId}`.execute(
+          owner,
+        );
+        await sql`select private.api_command_withdraw(${orgId}, ${'7'.repeat(64)})`.execute(trx);
+        lapsing = lapse();
+        await eventually('the lapse waits', othersWait);
       });
-      end();
-      await requesting;
-      expect(await lapsing).toMatchObject({ state: { stage: 'publishing', approvedAt: NOON - 1 } });
+      expect(await lapsing).toMatchObject({ state: { status: 'lapsed' } });
+      expect(await outcomes()).toEqual([]);
     });
   });
 

@@ -7,21 +7,21 @@ import { heartbeat } from '@temporalio/activity';
 import { reportAutomation } from '../db/automation-health.js';
 import { type Db, type Trx, withOrg } from '../db/client.js';
 import { readClock } from '../db/clock.js';
-import { requestedBetween } from '../db/commands.js';
 import { emitEvent } from '../db/events.js';
 import { notify } from '../db/notifications.js';
-import { generatedAt, loadDraft } from '../db/queue-drafts.js';
+import { loadDraft } from '../db/queue-drafts.js';
 import { loadQueue, patchQueue, type QueueRow, queueTotals, replaceAssignments } from '../db/queues.js';
 import { loadSettings } from '../db/settings.js';
 import { refuseStep, type Step, takeStep } from '../db/steps.js';
 import { clearWait, saveWait } from '../db/waits.js';
-import { type BusinessClock, toBusiness, toReal } from '../domain/calendar.js';
-import { checkQueueCommand, type DailyQueueState, generateUntil, queueWait } from '../domain/daily-queue.js';
-import { type QueueCommand, type QueueRefusal, readQueueCommand } from '../domain/daily-queue-commands.js';
+import type { BusinessClock } from '../domain/calendar.js';
+import { type DailyQueueState, generateUntil, queueWait } from '../domain/daily-queue.js';
+import type { QueueCommand, QueueRefusal } from '../domain/daily-queue-commands.js';
 import type { OrgSettings, QueueHours } from '../domain/settings.js';
 import { notFound } from './failures.js';
 import { withLifesign } from './lifesign.js';
 import { applyToDraft } from './queue-commands.js';
+import { approveInTime } from './queue-cutoff.js';
 import { draftQueue } from './queue-drafting.js';
 import { publish } from './queue-publish.js';
 import { closeLapsed, shiftSubmissions } from './queue-shifts.js';
@@ -133,11 +133,13 @@ export function createQueueActivities({ db }: { db: Db }) {
       // By the draft, because a queue that is asked for again may lapse again.
       return change(
         { ...input, stepId: `lapse:${revision}` },
-        'lapse',
+        // Not what came of it: an approval may be found.
+        'cutoff',
         null,
         async (trx, queue, settings) => {
           if (queue?.status !== 'draft') return null;
-          if (await approvedInTime(trx, input, queue, settings)) return null;
+          const found = await approveInTime(trx, { orgId, date, workflowId, settings, now }, queue);
+          if (found === 'approved') return null;
           const draft = await loadDraft(trx, orgId, queue.id);
           const submissionIds = submissionsOf(draft);
           await replaceAssignments(trx, orgId, queue.id, []);
@@ -145,7 +147,10 @@ export function createQueueActivities({ db }: { db: Db }) {
             orgId,
             date,
             submissionIds,
-            reason: `The queue of ${date} was not approved in time.`,
+            reason:
+              found === 'found_late'
+                ? `The queue of ${date} was approved, but that was found when its slots had passed.`
+                : `The queue of ${date} was not approved in time.`,
             occasion: `${queue.id}:lapse:${queue.revision}`,
             settings,
             now,
@@ -156,7 +161,15 @@ export function createQueueActivities({ db }: { db: Db }) {
             audience: { kind: 'ops' },
             type: 'error',
             title: `The queue of ${date} lapsed`,
-            message: `Nobody approved it in time. ${shifted} submissions moved to the next queue. You may ask for it again until ${settings.queue_hours.no_generation_after}.`,
+            message: [
+              found === 'found_late'
+                ? 'It was approved in time, but the approval was found when no slot of the date was left: no worker ran.'
+                : 'Nobody approved it in time.',
+              `${shifted} submissions moved to the next queue.`,
+              ...(now > generateUntil(date, settings.timezone, settings.queue_hours)
+                ? []
+                : [`You may ask for it again until ${settings.queue_hours.no_generation_after}.`]),
+            ].join(' '),
             actionUrl: pageOf(date),
             metadata: { queue_id: queue.id },
           });
@@ -308,49 +321,6 @@ export function createQueueActivities({ db }: { db: Db }) {
       });
     });
   }
-}
-
-/** Applies the first approval that was asked for before the cut-off and holds; refuses those that do not. */
-async function approvedInTime(
-  trx: Trx,
-  target: QueueTarget & { now: number },
-  queue: QueueRow,
-  settings: OrgSettings,
-): Promise<boolean> {
-  const { orgId, date, workflowId, now } = target;
-  if (queue.approve_by === null) return false;
-  const clock = await readClock(trx);
-  const draftedAt = await generatedAt(trx, orgId, queue.id);
-  // One that was asked for before this draft was generated meant another.
-  const from = new Date(toReal(clock, draftedAt ?? queue.created_at.getTime()));
-  const before = new Date(toReal(clock, queue.approve_by.getTime()));
-  const until = {
-    at: generateUntil(date, settings.timezone, settings.queue_hours),
-    hours: settings.queue_hours,
-  };
-  for (const row of await requestedBetween(trx, { orgId, workflowId, name: 'approve', from, before })) {
-    const read = readQueueCommand('approve', row.payload, row.id);
-    // What cannot be read is refused by the workflow, if it ever comes.
-    if (!read.ok) continue;
-    const { command } = read;
-    const step = stepOf(target, row.id, command.name, command);
-    const refuse = (refusal: QueueRefusal) =>
-      refuseStep<Recorded, { applied: false } & QueueRefusal>(trx, step, { applied: false, ...refusal });
-    const check = checkQueueCommand(await readQueueState(trx, target, queue), command, now, until);
-    if (!check.ok) {
-      await refuse(check);
-      continue;
-    }
-    const requestedAt = toBusiness(clock, row.created_at.getTime());
-    const refusal = await applyToDraft(trx, { orgId, date, command, queue, settings, now, requestedAt });
-    if (refusal !== null) {
-      await refuse(refusal);
-      continue;
-    }
-    await takeStep<Recorded>(trx, step, async () => ({ applied: true }));
-    return true;
-  }
-  return false;
 }
 
 class RefusedStep extends Error {

@@ -90,6 +90,11 @@ export async function runCommand(
         requestCommand(trx, { orgId, id, workflowId: lifecycle.workflowId, name, payload: full }),
       ),
     );
+  /** @returns whether it was applied before it could be taken back */
+  const withdraw = async () => {
+    await inScope((scope) => asLogin(scope, (trx) => withdrawCommand(trx, orgId, id)));
+    return (await find())?.status === 'applied';
+  };
   if (command.countsWhenRequested) await noteRequest();
   try {
     const outcome = await sendCommand(
@@ -113,8 +118,14 @@ export async function runCommand(
   } catch (error) {
     if (command.countsWhenRequested) {
       // The caller is told that it was not taken, so it must not count; unless it did before this.
-      await inScope((scope) => asLogin(scope, (trx) => withdrawCommand(trx, orgId, id)));
-      if ((await find())?.status === 'applied') {
+      const counted = await withdraw().catch((failure: unknown) => {
+        deps.log.error(
+          { err: failure, command_id: id },
+          'A command that was answered with an error could not be taken back; it counts if its lifecycle finds it.',
+        );
+        return false;
+      });
+      if (counted) {
         await record('applied');
         return applied();
       }

@@ -18,7 +18,6 @@ interface QueueCommandRoute<B extends z.ZodType> {
   description?: string;
   body?: B;
   refusals?: readonly ProblemCode[];
-  countsWhenRequested?: boolean;
   /** The workflow's words for the body. */
   payload(body: z.output<B>): Record<string, unknown>;
 }
@@ -58,7 +57,8 @@ function defineCommand<B extends z.ZodType = z.ZodUndefined>(command: QueueComma
       return runCommand(context, {
         entityType: 'queue',
         name: command.name,
-        ...(command.countsWhenRequested && { countsWhenRequested: true }),
+        // A change of the draft too: it counts with an approval that was asked for after it.
+        countsWhenRequested: true,
         payload: { ...command.payload(context.body), ...(seen !== undefined && { ifRevision: seen }) },
         async requireOpen(scope) {
           const queue = await findQueue(scope.trx, scope.orgId, date);
@@ -104,7 +104,6 @@ const approve = defineCommand({
     .meta({ id: 'QueueApproval' }),
   description: 'It counts when it was asked for before the cut-off, whenever the queue finds it.',
   refusals: ['assignment_not_in_queue'],
-  countsWhenRequested: true,
   payload: ({ exclude_assignment_ids }) =>
     exclude_assignment_ids === undefined ? {} : { excludeAssignmentIds: exclude_assignment_ids },
 });

@@ -33,27 +33,28 @@ export async function withdrawCommand(trx: Trx, orgId: string, id: string): Prom
 }
 
 /**
- * Commands of one name that wait for a workflow and were requested from one moment on and before another, the oldest
- * first. Requests under way are waited for, and from here to the end of the transaction no other is taken.
+ * Commands that wait for a workflow and were requested from one moment on and before another, the oldest first. Requests
+ * under way are waited for, and from here to the end of the transaction no other is taken, nor one of these taken back.
  * @param asked.from @param asked.before real time
  */
 export async function requestedBetween(
   trx: Trx,
-  asked: { orgId: string; workflowId: string; name: string; from: Date; before: Date },
-): Promise<Pick<CommandRow, 'id' | 'payload' | 'created_at'>[]> {
-  const { orgId, workflowId, name, from, before } = asked;
+  asked: { orgId: string; workflowId: string; names: readonly string[]; from: Date; before: Date },
+): Promise<Pick<CommandRow, 'id' | 'name' | 'payload' | 'created_at'>[]> {
+  const { orgId, workflowId, names, from, before } = asked;
   await sql`select pg_advisory_xact_lock(hashtextextended(${`requests:${workflowId}`}, 0))`.execute(trx);
   return trx
     .selectFrom('soundcloud_commands')
-    .select(['id', 'payload', 'created_at'])
+    .select(['id', 'name', 'payload', 'created_at'])
     .where('org_id', '=', orgId)
     .where('workflow_id', '=', workflowId)
-    .where('name', '=', name)
+    .where('name', 'in', names)
     .where('status', '=', 'pending')
     .where('created_at', '>=', from)
     .where('created_at', '<', before)
     .orderBy('created_at')
     .orderBy('id')
+    .forUpdate()
     .execute();
 }
 

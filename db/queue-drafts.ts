@@ -159,6 +159,14 @@ export async function generatedAt(db: Queryable, orgId: string, queueId: string)
   return rows[0]?.at?.getTime() ?? null;
 }
 
+/** When the generator made the newest draft, for the first time or anew; business ms, null before. */
+export async function lastMadeAt(db: Queryable, orgId: string, queueId: string): Promise<number | null> {
+  const { rows } = await sql<{ at: Date | null }>`
+    select max(generated_at) as at from public.soundcloud_queue_drafts
+    where org_id = ${orgId} and queue_id = ${queueId} and cause in ('generated', 'regenerated')`.execute(db);
+  return rows[0]?.at?.getTime() ?? null;
+}
+
 /** Names what a draft was made from, without the moment: two drafts with the same hash saw the same facts. */
 export function hashOfInput({ now: _now, earliest: _earliest, ...input }: QueueInput): string {
   return createHash('sha256').update(JSON.stringify(input)).digest('hex');

@@ -138,6 +138,22 @@ export async function appliedSteps(
     .execute();
 }
 
+/** When the newest of the applied steps of these names was asked for, or taken if nobody noted that; real time. */
+export async function newestRequest(
+  trx: Trx,
+  asked: { orgId: string; workflowId: string; names: readonly string[] },
+): Promise<Date | null> {
+  const { newest } = await trx
+    .selectFrom('soundcloud_commands')
+    .select(({ fn }) => fn.max<Date | null>('created_at').as('newest'))
+    .where('org_id', '=', asked.orgId)
+    .where('workflow_id', '=', asked.workflowId)
+    .where('name', 'in', asked.names)
+    .where('status', '=', 'applied')
+    .executeTakeFirstOrThrow();
+  return newest;
+}
+
 async function earlierResult<Result>(trx: Trx, step: Step, id: string): Promise<TakenStep<Result>> {
   const row = await trx
     .selectFrom('soundcloud_commands')

@@ -33,6 +33,12 @@ export const queueCommandSchemas = {
 } as const;
 
 export type QueueCommandName = keyof typeof queueCommandSchemas;
+export const QUEUE_COMMAND_NAMES = Object.keys(queueCommandSchemas) as QueueCommandName[];
+
+export function isQueueCommandName(name: string): name is QueueCommandName {
+  return Object.hasOwn(queueCommandSchemas, name);
+}
+
 export type QueueCommandInput<N extends QueueCommandName> = z.infer<(typeof queueCommandSchemas)[N]>;
 
 /** A command that was read successfully and has its id. */

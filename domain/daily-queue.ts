@@ -13,6 +13,7 @@ export type QueueStage = 'generation' | 'approval' | 'publishing' | 'settling' |
 
 export type QueueStatus = 'draft' | 'approved' | 'published' | 'lapsed';
 
+const MINUTE_MS = 60_000;
 /** Hours before the cut-off at which ops are warned. */
 export const CUTOFF_WARNING_HOURS = [3, 1] as const;
 /** Minutes between publishing and the first slot of a queue: a supporter must hear of it before. */
@@ -57,6 +58,12 @@ export function approveBy(date: string, timezone: string, hours: QueueHours, gen
     atTimeOfDay(date, hours.approval_cutoff, timezone),
     generatedAt + hours.min_approval_hours * HOUR_MS,
   );
+}
+
+/** Whether a queue that goes out now has a slot left; slots are whole minutes, see {@link NOTICE_MINUTES}. */
+export function slotsAhead(date: string, timezone: string, hours: QueueHours, now: number): boolean {
+  const first = Math.ceil(now / MINUTE_MS + NOTICE_MINUTES) * MINUTE_MS;
+  return first < atTimeOfDay(date, hours.window_end, timezone);
 }
 
 /** May ops ask for the queue of this date now? */
