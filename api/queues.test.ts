@@ -220,6 +220,31 @@ describe('a draft', () => {
     expect((await api.call('GET', `${path}/unused?revision=99`)).status).toBe(404);
   });
 
+  it('a command that is refused leaves no request; where that fails, its caller still learns why', async () => {
+    const pending = async () => {
+      const { rows } = await sql<{ name: string }>`select name from public.soundcloud_commands
+        where org_id = ${api.orgId} and status = 'pending'`.execute(api.db);
+      return rows.map(({ name }) => name);
+    };
+    const [first] = shown((await get()).body);
+    const stale = { headers: { 'If-Match': '"1"' } };
+    const drop = () => post('assignments/drop', { assignment_id: first?.id }, stale);
+    expect((await drop()).status).toBe(412);
+    expect(await pending()).toEqual([]);
+    const withdraw = sql`function private.api_command_withdraw(uuid, text)`;
+    await sql`revoke execute on ${withdraw} from spark_api`.execute(api.db);
+    try {
+      const refused = await drop();
+      expect([refused.status, refused.body.code]).toEqual([412, 'queue_changed']);
+      expect(await pending()).toEqual(['dropAssignment']);
+    } finally {
+      await sql`grant execute on ${withdraw} to spark_api`.execute(api.db);
+      await sql`delete from public.soundcloud_commands where org_id = ${api.orgId} and status = 'pending'`.execute(
+        api.db,
+      );
+    }
+  });
+
   it('is generated anew, then approved in part, once', async () => {
     const fresh = await post('regenerate');
     expect([fresh.status, fresh.body.revision]).toEqual([200, 6]);

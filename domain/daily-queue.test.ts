@@ -136,6 +136,13 @@ describe('commands', () => {
     expect(refused).toMatchObject({ code: 'queue_already_approved', reason: expect.stringContaining(BY) });
     const lapsed = state({ stage: 'closed', status: 'lapsed' });
     expect(checkQueueCommand(lapsed, approve, at('13:00'), UNTIL)).toMatchObject({ code: 'queue_closed' });
+    expect(checkQueueCommand(lapsed, approve, at('13:00'), UNTIL)).toMatchObject({
+      reason: expect.stringContaining('Ask for it again'),
+    });
+    expect(checkQueueCommand(lapsed, approve, at('13:00'), UNTIL, true)).toMatchObject({
+      code: 'queue_closed',
+      reason: expect.stringContaining('draft is being made'),
+    });
     const none = state({ stage: 'closed', queueId: null });
     expect(checkQueueCommand(none, approve, at('13:00'), UNTIL)).toMatchObject({
       reason: expect.stringContaining('no submission'),

@@ -111,14 +111,21 @@ export function nextQueueAlarm(state: DailyQueueState, now: number): QueueAlarm 
 /**
  * May this command be applied now? Rules that need rows (pairs, assignments) are checked by the transaction.
  * @param until last moment of generation, see {@link generateUntil}.
+ * @param askedAgain whether the date was asked for since the queue closed.
  */
 export function checkQueueCommand(
   state: DailyQueueState,
   command: QueueCommand,
   now: number,
   until: { at: number; hours: QueueHours },
+  askedAgain = false,
 ): QueueCheck {
-  if (state.stage === 'closed') return { ok: false, code: 'queue_closed', reason: whyClosed(state) };
+  if (state.stage === 'closed') {
+    const reason = askedAgain
+      ? `The queue of ${state.date} was asked for again and its draft is being made. Look at it, then send this again.`
+      : whyClosed(state);
+    return { ok: false, code: 'queue_closed', reason };
+  }
   if (state.stage === 'publishing' || state.stage === 'settling') {
     const when = state.approvedAt === null ? '' : ` at ${new Date(state.approvedAt).toISOString()}`;
     return {

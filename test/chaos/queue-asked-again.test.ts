@@ -38,8 +38,13 @@ it('is drafted at once, by the run that was ending', { timeout: 90_000 }, async 
     .set({ queue_hours: JSON.stringify({ approval_cutoff: '23:59' }) })
     .where('org_id', '=', queue.orgId)
     .execute();
+  // Still unanswered when the date is asked for: it is told of the draft to come, not of the lapse.
+  await handle.signal('approve', { by: queue.adminId });
   await askAgain(world, queue);
   await eventually('the second draft', async () => (await stage()) === 'approval', 15_000);
+  expect((await handle.query(dailyQueueState)).refused).toMatchObject([
+    { command: 'approve', code: 'queue_closed', reason: expect.stringContaining('draft is being made') },
+  ]);
   expect((await handle.describe()).runId).toBe(runId);
   await handle.executeUpdate(dailyQueueUpdates.approve, { args: [{ by: queue.adminId }] });
   await eventually('it is out', async () => (await stage()) === 'settling');

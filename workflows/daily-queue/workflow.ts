@@ -54,7 +54,8 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
   const label = `Queue of ${date}`;
   let known: DailyQueueState | undefined;
   let businessNow = () => 0;
-  let until: { at: number; hours: QueueHours } | undefined;
+  /** Until when a draft may be generated; read before anything is settled. */
+  let lastMoment!: { at: number; hours: QueueHours };
   /** False while a step is under way: the rows may then be ahead of the state, so a refusal must wait for its end. */
   let settled = false;
   let told = false;
@@ -65,8 +66,8 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
   const inbox = receiveCommands<QueueCommand, DailyQueueView, QueueRefusalCode>(DAILY_QUEUE_COMMANDS, {
     read: readQueueCommand,
     check: (command) =>
-      known !== undefined && until !== undefined && settled
-        ? checkQueueCommand(known, command, businessNow(), until)
+      known !== undefined && settled
+        ? checkQueueCommand(known, command, businessNow(), lastMoment, requested)
         : { ok: true },
     view,
     now: () => businessNow(),
@@ -96,8 +97,7 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
   const waiting = createWaiting(clock, opening.timezone);
   const courier = createCourier(orgId, label, []);
   businessNow = waiting.now;
-  let lastMoment = lastMomentOf(opening);
-  until = lastMoment;
+  lastMoment = lastMomentOf(opening);
   let queue = opening.state;
   adopt(queue);
 
@@ -142,7 +142,6 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
     settled = false;
     const found = await db.openQueue.executeWithOptions({ summary: label }, [target]);
     lastMoment = lastMomentOf(found);
-    until = lastMoment;
     adopt(found.state);
   }
 
@@ -229,7 +228,7 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
     courier.slack({
       about: label,
       title: `The queue of ${date} lapsed`,
-      message: 'Nobody approved it in time. Its submissions moved to the next queue.',
+      message: 'No approval was found in time. Its submissions moved to the next queue.',
     });
   }
 
@@ -275,7 +274,7 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
 
   function refuseTheRest() {
     return inbox.refuseTheRest(async (command) => {
-      const check = checkQueueCommand(queue, command, waiting.now(), lastMoment);
+      const check = checkQueueCommand(queue, command, waiting.now(), lastMoment, requested);
       const { code, reason } = check.ok ? { code: 'queue_closed' as const, reason: 'It is closed.' } : check;
       await refuse(command, code, reason);
     });
