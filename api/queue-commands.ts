@@ -102,7 +102,8 @@ const approve = defineCommand({
       exclude_assignment_ids: z.array(id).max(10_000).optional().describe('These do not go out.'),
     })
     .meta({ id: 'QueueApproval' }),
-  description: 'It counts when it was asked for before the cut-off, whenever the queue finds it.',
+  description:
+    'It counts when it was asked for before the cut-off, with the changes asked for before it, also when the queue finds it later; but not when no slot of the date is left by then, nor after a `regenerate` that is still open.',
   refusals: ['assignment_not_in_queue'],
   payload: ({ exclude_assignment_ids }) =>
     exclude_assignment_ids === undefined ? {} : { excludeAssignmentIds: exclude_assignment_ids },

@@ -1,5 +1,5 @@
 /**
- * An approval counts when it was asked for before the cut-off, also when no worker runs from then over the cut-off, or
+ * An approval counts when it was asked for before the cut-off, with what was changed before it, also when no worker runs from then over the cut-off, or
  * when both come in the same second. The database, the workflow and the answer to the command say the same.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -60,22 +60,24 @@ async function drafted() {
   await eventually('the draft', async () => (await state())?.stage === 'approval');
   const queue = () => facts.queue(date);
   const cutoff = (await queue())?.approve_by?.getTime() ?? 0;
+  const send = async (verb: string, body = {}) => {
+    const answer = await api.call('POST', `/v1/queues/${date}/${verb}`, { body, org: orgId });
+    const address = answer.headers.get('location') ?? '';
+    return {
+      status: answer.status,
+      code: answer.body.code,
+      command: async () => (await api.call('GET', address, { org: orgId })).body,
+    };
+  };
   return {
+    date,
     handle,
     facts,
     queue,
     cutoff,
     at: (moment: number) => eventually('the moment', async () => Date.now() >= moment, 2 * PROMISED_MS),
-    async approve() {
-      const call = { body: {}, org: orgId };
-      const { status, body, headers } = await api.call('POST', `/v1/queues/${date}/approve`, call);
-      const address = headers.get('location') ?? '';
-      return {
-        status,
-        code: body.code,
-        command: async () => (await api.call('GET', address, { org: orgId })).body,
-      };
-    },
+    approve: () => send('approve'),
+    drop: (assignmentId: string) => send('assignments/drop', { assignment_id: assignmentId }),
     pending: async () =>
       (
         await api.db
@@ -128,6 +130,23 @@ it('asked for before the cut-off and found after it, it counts', { timeout: 60_0
   const worker = await world.startWorker();
   await isOut();
   expect(await command()).toMatchObject({ status: 'applied', code: null });
+  await worker.stop();
+});
+
+it('asked for after a change of the draft, both count', { timeout: 60_000 }, async () => {
+  const { date, facts, cutoff, at, drop, approve, isOut } = await draftedAndLeft();
+  const [first, ...rest] = await facts.assignments(date);
+  const dropped = await drop(first?.id ?? '');
+  const approved = await approve();
+  expect([dropped.status, approved.status]).toEqual([202, 202]);
+  expect(Date.now()).toBeLessThan(cutoff);
+  await at(cutoff);
+  const worker = await world.startWorker();
+  await isOut();
+  for (const { command } of [dropped, approved]) {
+    expect(await command()).toMatchObject({ status: 'applied', code: null });
+  }
+  expect((await facts.assignments(date)).map(({ id }) => id)).toEqual(rest.map(({ id }) => id));
   await worker.stop();
 });
 
