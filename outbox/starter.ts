@@ -1,7 +1,7 @@
 /** Starts lifecycles by their business id; starting one that runs already is a success. */
 import {
   type Client,
-  isGrpcServiceError,
+  ServiceError,
   WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
 } from '@temporalio/client';
@@ -19,9 +19,9 @@ export interface Starter {
   inspect(workflowId: string): Promise<LifecycleCondition>;
   /**
    * Those of these workflows that run as far as Temporal's list of workflows knows: it is a little behind, so one that is
-   * missing from it must be inspected. Empty when there is no list to be had.
+   * missing from it must be inspected. Undefined when there is no list to be had.
    */
-  listedAsRunning(workflowIds: readonly string[]): Promise<Set<string>>;
+  listedAsRunning(workflowIds: readonly string[]): Promise<Set<string> | undefined>;
   lifecycleOf(row: LifecycleRow): LifecycleStart | undefined;
   /** Starts the lifecycle of a row whose workflow is missing or failed. @returns false when there was nothing to start. */
   startAgain(row: LifecycleRow): Promise<boolean>;
@@ -77,7 +77,7 @@ export function createStarter(client: Client, taskQueue: string): Starter {
           }
         });
       } catch (error) {
-        if (isGrpcServiceError(error)) return new Set();
+        if (error instanceof ServiceError) return undefined;
         throw error;
       }
       return listed;
