@@ -81,7 +81,9 @@ export function createReconcilerActivities({
           const lifecycle = starter.lifecycleOf(row);
           return lifecycle === undefined ? [] : [{ row, id: lifecycle.workflowId }];
         });
-        const listed = hasList ? await starter.listedAsRunning(known.map(({ id }) => id)) : undefined;
+        const listed: ReadonlySet<string> | undefined = hasList
+          ? await starter.listedAsRunning(known.map(({ id }) => id))
+          : undefined;
         // A list that does not answer costs its deadline each time: once in a run is enough.
         hasList = listed !== undefined;
         const page = notListed(known, listed ?? new Set(), report);
