@@ -22,6 +22,8 @@ export interface Starter {
    * missing from it must be inspected. Undefined when there is no list to be had.
    */
   listedAsRunning(workflowIds: readonly string[]): Promise<Set<string> | undefined>;
+  /** Whether Temporal answers at all: asked for a workflow that nobody has, as far as the place where histories are kept. */
+  answers(): Promise<boolean>;
   lifecycleOf(row: LifecycleRow): LifecycleStart | undefined;
   /** Starts the lifecycle of a row whose workflow is missing or failed. @returns false when there was nothing to start. */
   startAgain(row: LifecycleRow): Promise<boolean>;
@@ -29,6 +31,8 @@ export interface Starter {
 
 /** A server that hangs must not hold the relay's transaction open, real ms. */
 const DEADLINE_MS = 10_000;
+/** What {@link Starter.answers} asks for. */
+const NOBODYS_WORKFLOW = 'is-temporal-there';
 
 export function createStarter(client: Client, taskQueue: string): Starter {
   const starter: Starter = {
@@ -81,6 +85,16 @@ export function createStarter(client: Client, taskQueue: string): Starter {
         throw error;
       }
       return listed;
+    },
+
+    async answers() {
+      try {
+        await client.withDeadline(Date.now() + DEADLINE_MS, () => starter.inspect(NOBODYS_WORKFLOW));
+        return true;
+      } catch (error) {
+        if (error instanceof ServiceError) return false;
+        throw error;
+      }
     },
 
     async inspect(workflowId) {

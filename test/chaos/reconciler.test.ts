@@ -1,5 +1,4 @@
 /** Rows whose workflow is missing, failed, superfluous or not wanted. */
-import { type AddressInfo, createServer } from 'node:net';
 import { Client, Connection } from '@temporalio/client';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { sql } from 'kysely';
@@ -7,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createReconcilerActivities, type ReconcilerReport } from '../../activities/reconciler.js';
 import { createDatabase } from '../../db/client.js';
 import { createStarter } from '../../outbox/starter.js';
+import { freePort } from '../../sandbox/ports.js';
 import { RECONCILER_TYPE } from '../../workflows/reconciler/contract.js';
 import {
   SUBMISSION_REVIEW_TYPE,
@@ -34,15 +34,6 @@ afterAll(async () => {
 });
 
 const handleOf = (submission: Submission) => world.client.workflow.getHandle(submission.workflowId);
-
-/** Of a server that has just gone. */
-async function deadPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 function reconcile(): Promise<ReconcilerReport> {
   return world.client.workflow.execute(RECONCILER_TYPE, {
@@ -210,7 +201,7 @@ describe('the reconciler', () => {
 describe('without a list', () => {
   it('everything is asked for one by one, and the list only once a run', { timeout: 60_000 }, async () => {
     const unlisted = await createWorld();
-    const connection = Connection.lazy({ address: `127.0.0.1:${await deadPort()}` });
+    const connection = Connection.lazy({ address: `127.0.0.1:${await freePort()}` });
     try {
       // More than one list asks for.
       const { id: memberId } = await unlisted.addMember();
