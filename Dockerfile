@@ -7,7 +7,8 @@ RUN npm ci --omit=dev --no-audit --no-fund && rm -rf node_modules/@embedded-post
 
 FROM dependencies AS bundle
 COPY . .
-# Workflow code is bundled once, so that a worker starts in seconds and all of them run the same bytes.
+# Workflow code is bundled once, so that a worker starts in seconds and all of them run the same bytes. With a payload key
+# each bundles its own at its start: the failure converter is part of the bundle.
 RUN node --import tsx deploy/bundle-workflows.ts /app/workflow-bundle.js
 
 FROM node:20.20-bookworm-slim

@@ -13,8 +13,8 @@ export type LifecycleCondition = 'running' | 'missing' | 'failed' | 'ended';
 export interface LifecycleStarter {
   lifecycleOf(row: ReconciledRow): { workflowId: string; mayRunAgain: boolean } | undefined;
   inspect(workflowId: string): Promise<LifecycleCondition>;
-  /** A little behind the truth, and perhaps empty. */
-  listedAsRunning(workflowIds: readonly string[]): Promise<Set<string>>;
+  /** A little behind the truth; undefined when there is no list to be had. */
+  listedAsRunning(workflowIds: readonly string[]): Promise<Set<string> | undefined>;
   startAgain(row: ReconciledRow): Promise<boolean>;
 }
 
@@ -75,8 +75,18 @@ export function createReconcilerActivities({
         troubled: 0,
         late: 0,
       };
+      let hasList = true;
       for (let at = 0; at < rows.length; at += PAGE) {
-        const page = await notListed(rows.slice(at, at + PAGE), report);
+        const known = rows.slice(at, at + PAGE).flatMap((row) => {
+          const lifecycle = starter.lifecycleOf(row);
+          return lifecycle === undefined ? [] : [{ row, id: lifecycle.workflowId }];
+        });
+        const listed: ReadonlySet<string> | undefined = hasList
+          ? await starter.listedAsRunning(known.map(({ id }) => id))
+          : undefined;
+        // A list that does not answer costs its deadline each time: once in a run is enough.
+        hasList = listed !== undefined;
+        const page = notListed(known, listed ?? new Set(), report);
         for (let next = 0; next < page.length; next += AT_ONCE) {
           const some = page.slice(next, next + AT_ONCE);
           const outcomes = await Promise.allSettled(some.map((row) => check(row, report, ended)));
@@ -102,15 +112,11 @@ export function createReconcilerActivities({
   }
 
   /** Rows whose workflow is not listed as running, and those whose turn it is to be inspected all the same. */
-  async function notListed(
-    rows: readonly ReconciledRow[],
+  function notListed(
+    known: readonly { row: ReconciledRow; id: string }[],
+    listed: ReadonlySet<string>,
     report: ReconcilerReport,
-  ): Promise<ReconciledRow[]> {
-    const known = rows.flatMap((row) => {
-      const lifecycle = starter.lifecycleOf(row);
-      return lifecycle === undefined ? [] : [{ row, id: lifecycle.workflowId }];
-    });
-    const listed = await starter.listedAsRunning(known.map(({ id }) => id));
+  ): ReconciledRow[] {
     const left = known.filter(({ id }) => !listed.has(id) || isTurnOf(id, Date.now()));
     report.checked += known.length - left.length;
     report.running += known.length - left.length;

@@ -93,6 +93,40 @@ it('tracks by artist and title, never with a secret token; queues by date; page 
   expect(seen).toEqual(expected);
 });
 
+it.each([null, NOON])(
+  'shows both waits of a submission at the border of two pages, due %s',
+  async (dueAt) => {
+    const { db, orgId } = api;
+    const [memberId = ''] = await addMembers(db, orgId, [{ handle: `due-${dueAt}`, activeAt: NOON }]);
+    const [submission = ''] = await addApproved(db, orgId, [
+      { memberId, slug: `due-${dueAt}`, artist: 'artist', supportDate: DATE },
+    ]);
+    const stage = `numbers due ${dueAt}`;
+    const kinds = ['attribution', 'submission'];
+    await db.transaction().execute(async (trx) => {
+      for (const entityType of kinds) {
+        const key = { orgId, workflowId: `${entityType}:${submission}`, entityType, entityId: submission };
+        await saveWait(trx, key, {
+          stage,
+          waitingOn: 'provider',
+          whoCanAct: 'nobody',
+          howToAct: 'it is asked again',
+          since: NOON,
+          dueAt,
+          paused: false,
+          remainingMs: null,
+          breached: false,
+        });
+      }
+    });
+    const address = `/v1/inbox?stage=${encodeURIComponent(stage)}&limit=1`;
+    const first = await api.call('GET', address);
+    const second = await api.call('GET', `${address}&cursor=${first.body.next_cursor}`);
+    expect([...first.body.data, ...second.body.data].map(({ entity_type }) => entity_type)).toEqual(kinds);
+    expect(second.body.next_cursor).toBeNull();
+  },
+);
+
 it('names the address of a command: for a queue by its date', async () => {
   const { db, orgId } = api;
   const date = '2031-03-04';

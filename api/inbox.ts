@@ -67,7 +67,10 @@ function addressOf({ entity_type, entity_id, workflow_id }: WaitColumns): string
   return entity_type === 'queue' ? (workflow_id?.split(':').at(-1) ?? entity_id) : entity_id;
 }
 
-const SORT = 'due_at';
+const SORT = 'due_at,workflow_id';
+
+/** A wait has no id but that of its workflow. */
+const workflowIdKey = z.string().regex(/^[\x20-\x7e]{1,500}$/);
 
 const listRoute = defineRoute({
   method: 'get',
@@ -95,9 +98,9 @@ const listRoute = defineRoute({
         stage: query.stage,
         breached: query.breached,
       },
-      { after: readCursor(query.cursor, SORT), limit: query.limit },
+      { after: readCursor(query.cursor, SORT, workflowIdKey), limit: query.limit },
     );
-    const keyOf = (row: InboxRow) => ({ value: row.sort_key, id: row.entity_id });
+    const keyOf = (row: InboxRow) => ({ value: row.sort_key, id: row.workflow_id });
     const toJson = (row: InboxRow): z.infer<typeof inboxItemSchema> => ({
       entity_type: row.entity_type,
       entity_id: row.entity_id,

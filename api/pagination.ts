@@ -20,23 +20,25 @@ export const pageQuery = {
   cursor: z.string().min(1).max(1_000).optional().describe('`next_cursor` of the previous page.'),
 };
 
-/** Where a page starts: the sort value (null where the column is) and the id of the last row before it. */
+/** Where a page starts: the sort value (null where the column is) and the id, mostly a UUID, of the last row before it. */
 export interface PageKey {
   value: string | null;
   id: string;
 }
 
-const cursorSchema = z.strictObject({
-  s: z.string(),
-  v: z.string().max(500).nullable(),
-  i: z.uuid(),
-});
+const cursorSchema = (id: z.ZodType<string>) =>
+  z.strictObject({ s: z.string(), v: z.string().max(500).nullable(), i: id });
 
 /**
  * @param sort the sort in use; a cursor made for another one is refused.
+ * @param id the form of the ids that break ties in this sort.
  * @throws Problem invalid_cursor
  */
-export function readCursor(cursor: string | undefined, sort: string): PageKey | undefined {
+export function readCursor(
+  cursor: string | undefined,
+  sort: string,
+  id: z.ZodType<string> = z.uuid(),
+): PageKey | undefined {
   if (cursor === undefined) return undefined;
   let content: unknown;
   try {
@@ -44,7 +46,7 @@ export function readCursor(cursor: string | undefined, sort: string): PageKey | 
   } catch (error) {
     throw new Problem('invalid_cursor', { cause: error });
   }
-  const parsed = cursorSchema.safeParse(content);
+  const parsed = cursorSchema(id).safeParse(content);
   if (!parsed.success || parsed.data.s !== sort) throw new Problem('invalid_cursor');
   return { value: parsed.data.v, id: parsed.data.i };
 }

@@ -333,12 +333,12 @@ const serverProblems = {
   temporal_unavailable: [
     503,
     'Temporal is away',
-    'The command was not taken. Repeat it with the same Idempotency-Key after the seconds in Retry-After.',
+    'The command may have been taken or not. Repeat it with the same Idempotency-Key after the seconds in Retry-After: it is applied once.',
   ],
   workflow_unavailable: [
     503,
     'The workflow does not run at this moment',
-    'It is started again by itself. Repeat with the same Idempotency-Key after the seconds in Retry-After.',
+    'It is started again by itself; the command may have been taken or not. Repeat it with the same Idempotency-Key after the seconds in Retry-After: it is applied once.',
   ],
   webhooks_not_configured: [
     503,

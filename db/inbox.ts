@@ -95,11 +95,11 @@ export function listInbox(
     .execute();
 }
 
-const SOONEST_FIRST = sql`wait.due_at asc nulls last, wait.entity_id asc`;
+const SOONEST_FIRST = sql`wait.due_at asc nulls last, wait.workflow_id asc`;
 
-/** An entity has one workflow, hence one wait: its id breaks ties. */
+/** Ties are broken by the workflow's id: an entity may have several waits, as a submission and its attribution. */
 function behindWait(key: Keyset) {
   return key.value === null
-    ? sql<boolean>`(wait.due_at is null and wait.entity_id > ${key.id}::uuid)`
-    : sql<boolean>`(wait.due_at > ${key.value}::timestamptz or (wait.due_at = ${key.value}::timestamptz and wait.entity_id > ${key.id}::uuid) or wait.due_at is null)`;
+    ? sql<boolean>`(wait.due_at is null and wait.workflow_id > ${key.id})`
+    : sql<boolean>`(wait.due_at > ${key.value}::timestamptz or (wait.due_at = ${key.value}::timestamptz and wait.workflow_id > ${key.id}) or wait.due_at is null)`;
 }

@@ -15,7 +15,7 @@ export interface KeysetOrder {
   nullable?: boolean;
 }
 
-/** Where a page starts: the sort value as text (null where the column is) and id of the last row before it. */
+/** Where a page starts: the sort value as text (null where the column is) and id (mostly a UUID) of the last row before it. */
 export interface Keyset {
   value: string | null;
   id: string;

@@ -1,10 +1,12 @@
 /** The relay against a real outbox and a real Temporal server. */
+import { Client, Connection, ServiceError } from '@temporalio/client';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../config/log.js';
 import { createDatabase, type Db } from '../db/client.js';
+import { freePort } from '../sandbox/ports.js';
 import { eventually } from '../test/support/review-facts.js';
-import { createWorld, type World } from '../test/support/world.js';
+import { createWorld, type Submission, type World } from '../test/support/world.js';
 import { noOrgSchedules } from './org-schedules.js';
 import { RelayStalled, relayPage, startRelay } from './relay.js';
 import { createStarter, type Starter } from './starter.js';
@@ -74,17 +76,43 @@ describe('the relay', () => {
     expect(await starter.inspect(bad.workflowId)).toBe('running');
   });
 
-  it('leaves everything as it was while the server is away', async () => {
-    const submission = await world.submit();
-    const away = Object.assign(new Error('14 UNAVAILABLE'), { code: 14 });
-    const noServer: Starter = {
-      ...starter,
-      handOver: () => Promise.reject(new Error('Failed to start the workflow', { cause: away })),
-    };
-    await expect(relayPage(worker, noServer, log)).rejects.toBeInstanceOf(RelayStalled);
-    const rows = (await waiting()).filter((row) => row.entity_id === submission.id);
-    expect(rows).toEqual([expect.objectContaining({ relay_attempts: 0, relay_error: null })]);
+  /** A starter whose server answers everything it is handed with a gRPC code. */
+  const answering = (code: number): Starter => ({
+    ...starter,
+    handOver: () =>
+      Promise.reject(
+        new ServiceError('Failed to start the workflow', {
+          cause: Object.assign(new Error('from the server'), { code }),
+        }),
+      ),
   });
+  const attemptsAt = async (submission: Submission) =>
+    (await waiting())
+      .filter((row) => row.entity_id === submission.id)
+      .map(({ relay_attempts }) => relay_attempts);
+
+  it.each([14, 4])(
+    'leaves everything as it was while the server is away: code %i',
+    async (code) => {
+      const submission = await world.submit();
+      const connection = Connection.lazy({ address: `127.0.0.1:${await freePort()}` });
+      const { answers } = createStarter(new Client({ connection }), world.config.SPARK_TASK_QUEUE);
+      const away = relayPage(worker, { ...answering(code), answers }, log);
+      await expect(away).rejects.toBeInstanceOf(RelayStalled);
+      expect(await attemptsAt(submission)).toEqual([0]);
+      await connection.close();
+    },
+    30_000,
+  );
+
+  it.each([4, 8, 13])(
+    'counts a failure with code %i against the event when the server answers',
+    async (code) => {
+      const submission = await world.submit();
+      expect(await relayPage(worker, answering(code), log)).toBeGreaterThan(0);
+      expect(await attemptsAt(submission)).toEqual([1]);
+    },
+  );
 
   describe('two events of one row', () => {
     /** Two proofs that a supporter wrote, the second before the first was handed over. */

@@ -124,7 +124,8 @@ export async function relayPage(
       .filter((_, index) => outcomes[index]?.status === 'fulfilled')
       .map((event) => event.id);
     const failures = outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason);
-    if (done.length === 0 && failures.every(isAway)) throw new RelayStalled(messageOf(failures[0]));
+    if (done.length === 0 && (await isAway(failures, starter)))
+      throw new RelayStalled(messageOf(failures[0]));
     await markDone(trx, done);
     for (const [index, outcome] of outcomes.entries()) {
       const event = events[index];
@@ -144,12 +145,26 @@ export class RelayStalled extends Error {
   override readonly name = 'RelayStalled';
 }
 
-/** gRPC codes of a server that is not there or does not answer: DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, INTERNAL, UNAVAILABLE. */
-const AWAY_CODES: readonly unknown[] = [4, 8, 13, 14];
+/** gRPC's UNAVAILABLE: the server is not there. */
+const AWAY_CODES = [14];
+/** gRPC's DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED and INTERNAL: the server, or only what it was asked. */
+const DOUBTFUL_CODES = [4, 8, 13];
 
-function isAway(error: unknown): boolean {
+/**
+ * Whether a page failed because the server is away. An event that it never takes must not pass for that: it would hold
+ * up what follows of its row for as long as no other event shares the page.
+ */
+async function isAway(failures: readonly unknown[], starter: Starter): Promise<boolean> {
+  if (failures.every((error) => hasCode(error, AWAY_CODES))) return true;
+  return (
+    failures.every((error) => hasCode(error, [...AWAY_CODES, ...DOUBTFUL_CODES])) &&
+    !(await starter.answers())
+  );
+}
+
+function hasCode(error: unknown, codes: readonly unknown[]): boolean {
   if (!(error instanceof Error)) return false;
-  return ('code' in error && AWAY_CODES.includes(error.code)) || isAway(error.cause);
+  return ('code' in error && codes.includes(error.code)) || hasCode(error.cause, codes);
 }
 
 /** Everything an event asks for; tried again as a whole, so each part may be repeated. */

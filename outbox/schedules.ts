@@ -45,7 +45,6 @@ export async function ensureSchedules(client: Client, taskQueue: string): Promis
 
 /**
  * The schedules of an org. Idempotent, as {@link ensureSchedules}.
- * @returns ids of those that were not there.
  * @throws RangeError when compressed days have no whole number of seconds, which a Schedule cannot follow.
  */
 export async function ensureOrgSchedules(
@@ -53,17 +52,14 @@ export async function ensureOrgSchedules(
   taskQueue: string,
   clock: BusinessClock,
   org: ScheduledOrg,
-): Promise<string[]> {
-  const made: string[] = [];
-  for (const options of orgSchedules(taskQueue, clock, org)) {
-    if (await ensureSchedule(client, options)) made.push(options.scheduleId);
-  }
-  return made;
+): Promise<void> {
+  for (const options of orgSchedules(taskQueue, clock, org)) await ensureSchedule(client, options);
 }
 
 /**
  * The schedules of an org that should be there already: the grant is started when its own is not, since nobody knows
- * which firsts it missed. On compressed days it comes with the next first.
+ * which firsts it missed. On compressed days it comes with the next first. Making the Schedule and starting it is one
+ * request, so that whoever is interrupted leaves either both or neither.
  */
 export async function restoreOrgSchedules(
   client: Client,
@@ -71,9 +67,11 @@ export async function restoreOrgSchedules(
   clock: BusinessClock,
   org: ScheduledOrg,
 ): Promise<void> {
-  const made = await ensureOrgSchedules(client, taskQueue, clock, org);
   const grant = scheduleIdOf(taskQueue, clock, org.orgId, 'monthly-credit-grant');
-  if (compression(clock) === 1 && made.includes(grant)) await client.schedule.getHandle(grant).trigger();
+  for (const options of orgSchedules(taskQueue, clock, org)) {
+    const starts = compression(clock) === 1 && options.scheduleId === grant;
+    await ensureSchedule(client, starts ? { ...options, state: { triggerImmediately: true } } : options);
+  }
 }
 
 /** The schedules an org has: in real time one for each automation, on compressed days one for all of them. */
@@ -175,11 +173,10 @@ function reconcilerSchedule(taskQueue: string): ScheduleOptions {
   };
 }
 
-/** @returns whether it had to be made. */
-async function ensureSchedule(client: Client, options: ScheduleOptions): Promise<boolean> {
+/** @param options their state holds for a Schedule that has to be made; one that is there keeps its own. */
+async function ensureSchedule(client: Client, options: ScheduleOptions): Promise<void> {
   try {
     await client.schedule.create(options);
-    return true;
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;
     const handle = client.schedule.getHandle(options.scheduleId);
@@ -189,7 +186,6 @@ async function ensureSchedule(client: Client, options: ScheduleOptions): Promise
       policies: options.policies,
       action: options.action,
     }));
-    return false;
   }
 }
 

@@ -1,7 +1,7 @@
 /** Starts lifecycles by their business id; starting one that runs already is a success. */
 import {
   type Client,
-  isGrpcServiceError,
+  ServiceError,
   WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
 } from '@temporalio/client';
@@ -19,9 +19,11 @@ export interface Starter {
   inspect(workflowId: string): Promise<LifecycleCondition>;
   /**
    * Those of these workflows that run as far as Temporal's list of workflows knows: it is a little behind, so one that is
-   * missing from it must be inspected. Empty when there is no list to be had.
+   * missing from it must be inspected. Undefined when there is no list to be had.
    */
-  listedAsRunning(workflowIds: readonly string[]): Promise<Set<string>>;
+  listedAsRunning(workflowIds: readonly string[]): Promise<Set<string> | undefined>;
+  /** Whether Temporal answers at all: asked for a workflow that nobody has, as far as the place where histories are kept. */
+  answers(): Promise<boolean>;
   lifecycleOf(row: LifecycleRow): LifecycleStart | undefined;
   /** Starts the lifecycle of a row whose workflow is missing or failed. @returns false when there was nothing to start. */
   startAgain(row: LifecycleRow): Promise<boolean>;
@@ -29,6 +31,8 @@ export interface Starter {
 
 /** A server that hangs must not hold the relay's transaction open, real ms. */
 const DEADLINE_MS = 10_000;
+/** What {@link Starter.answers} asks for. */
+const NOBODYS_WORKFLOW = 'is-temporal-there';
 
 export function createStarter(client: Client, taskQueue: string): Starter {
   const starter: Starter = {
@@ -77,10 +81,20 @@ export function createStarter(client: Client, taskQueue: string): Starter {
           }
         });
       } catch (error) {
-        if (isGrpcServiceError(error)) return new Set();
+        if (error instanceof ServiceError) return undefined;
         throw error;
       }
       return listed;
+    },
+
+    async answers() {
+      try {
+        await client.withDeadline(Date.now() + DEADLINE_MS, () => starter.inspect(NOBODYS_WORKFLOW));
+        return true;
+      } catch (error) {
+        if (error instanceof ServiceError) return false;
+        throw error;
+      }
     },
 
     async inspect(workflowId) {

@@ -1,15 +1,18 @@
 /** Schedules of orgs on a real server: made, changed, paused, triggered, and what they start. */
-import type { ScheduleDescription, ScheduleHandle } from '@temporalio/client';
+import { Client, type ScheduleDescription, type ScheduleHandle, ServiceError } from '@temporalio/client';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkDatabase } from '../cli/doctor/database.js';
 import { checkTemporal } from '../cli/doctor/temporal.js';
 import type { Config } from '../config/config.js';
 import { createLogger } from '../config/log.js';
+import { readClock } from '../db/clock.js';
 import { ledgerViolations } from '../db/ledger-invariants.js';
 import { createOrg } from '../db/setup.js';
 import { monthOf } from '../domain/calendar.js';
 import { monthsAfter } from '../domain/grant-dates.js';
+import { scheduledOrgs } from '../outbox/org-schedules.js';
+import { restoreOrgSchedules } from '../outbox/schedules.js';
 import { type RunningWorker, startWorker } from '../worker.js';
 import {
   MONTHLY_CREDIT_GRANT_TYPE,
@@ -269,6 +272,40 @@ describe('a run of the schedule', () => {
     await worker.stop();
     worker = await startWorker(config, createLogger('test', 'silent'));
     expect((await described(orgId))?.info.recentActions).toHaveLength(1);
+  });
+
+  it('is made up for when whoever made its lost Schedule anew was interrupted right after', async () => {
+    const orgId = await newOrg('interrupted');
+    const memberId = await addMember(orgId, 'UTC', 2);
+    const [joined = ''] = await grantsOf(memberId);
+    await scheduleOf(orgId).delete();
+    const clock = await readClock(world.db);
+    const org = (await scheduledOrgs(world.db)).find((one) => one.orgId === orgId);
+    if (org === undefined) throw new Error('the org has schedules');
+    // Temporal goes away once the Schedule of the grant, the first one, is made.
+    let made = 0;
+    const interrupted = new Client({
+      connection: world.client.connection,
+      interceptors: {
+        schedule: [
+          {
+            async create(input, next) {
+              if (made > 0) throw new ServiceError('14 UNAVAILABLE');
+              made += 1;
+              return next(input);
+            },
+          },
+        ],
+      },
+    });
+    const restore = (client: Client) => restoreOrgSchedules(client, config.SPARK_TASK_QUEUE, clock, org);
+    await expect(restore(interrupted)).rejects.toBeInstanceOf(ServiceError);
+    expect(await described(orgId)).toBeDefined();
+
+    await restore(world.client);
+    await results(orgId, 1);
+    await grantOf(orgId, monthNow('UTC')).result();
+    expect(await grantsOf(memberId)).toEqual([joined, ...monthsAfter(joined, monthNow('UTC'))]);
   });
 
   it('comes once in a month whose first 00:05 the clocks skip, and once in one with both times', async () => {

@@ -76,6 +76,14 @@ const outcomes = async () =>
     schedule.actions.map((action) => action.outcome?.error ?? (action.outcome ? 'done' : 'waits')),
   );
 
+/** Takes the last line, a note of this kind, out of a memory of the planner: it died before it wrote it. */
+function forget(file: string, kind: string): void {
+  const memory = join(sandbox.dataDir, 'planner', file);
+  const lines = readFileSync(memory, 'utf8').trimEnd().split('\n');
+  expect(JSON.parse(lines.pop() ?? '')).toHaveProperty(kind);
+  writeFileSync(memory, `${lines.join('\n')}\n`);
+}
+
 /** Generous: the machine may be busy with other tests. */
 const poll = <T>(probe: () => T) => expect.poll(probe, { timeout: 15_000 });
 
@@ -210,11 +218,7 @@ describe('webhooks', () => {
     await poll(() => got.length).toBe(1);
     await poll(outcomes).toEqual(['done']);
     await sandbox.stop();
-    // The last line is the note that it is done.
-    const memory = join(sandbox.dataDir, 'planner', 'schedules.jsonl');
-    const lines = readFileSync(memory, 'utf8').trimEnd().split('\n');
-    expect(JSON.parse(lines.pop() ?? '')).toHaveProperty('ended');
-    writeFileSync(memory, `${lines.join('\n')}\n`);
+    forget('schedules.jsonl', 'ended');
     await sandbox.restart();
     await poll(outcomes).toEqual(['done']);
     expect(await reposters()).toEqual(['neon-foxes']);
@@ -225,6 +229,34 @@ describe('webhooks', () => {
     expect(got.map(({ handle }) => handle)).toEqual(['neon-foxes', 'quiet-harbor']);
     expect((await sandbox.admin.webhooks()).map(({ attempts }) => attempts)).toEqual([1, 1]);
   });
+
+  test.each([
+    { died: 'after it was told', untold: false },
+    { died: 'before it was told', untold: true },
+  ])(
+    'of a taking down that is done again, because the stand-in died $died, come once',
+    async ({ untold }) => {
+      const { got } = await receiver();
+      await plan('neon-foxes', { types: ['REPOST', 'UNREPOST'], unrepostAfterHours: 1 });
+      const delivered = async () => (await sandbox.admin.webhooks()).map((message) => message.delivered);
+      realNow = START + HOUR_MS;
+      await poll(delivered).toEqual([true]);
+      realNow = START + 2 * HOUR_MS;
+      await poll(outcomes).toEqual(['done', 'done']);
+      await poll(delivered).toEqual([true, true]);
+      await sandbox.stop();
+      forget('schedules.jsonl', 'ended');
+      if (untold) for (const last of ['delivered', 'queued']) forget('webhooks.jsonl', last);
+      realNow = START + 3 * HOUR_MS;
+      await sandbox.restart();
+      await poll(outcomes).toEqual(['done', 'done']);
+      await poll(delivered).toEqual([true, true]);
+      const told = ['schedule.completed', 'schedule.unreposted'];
+      expect((await sandbox.admin.webhooks()).map(({ type }) => type)).toEqual(told);
+      expect(got.map(({ type }) => type)).toEqual(untold ? [...told, 'schedule.unreposted'] : told);
+      expect(await reposters()).toEqual([]);
+    },
+  );
 
   test('are tried again in business time until somebody takes them', async () => {
     const { got, answers } = await receiver();

@@ -52,10 +52,13 @@ export class RepostStore {
     return this.#reposts[reposted.number] as Repost;
   }
 
-  /** Takes a standing repost down. @returns false when there is none. */
+  /** Takes a standing repost down; one that was taken down at that time already stays so. @returns false when there is none. */
   remove(userUrn: string, trackUrn: string, at: number): boolean {
-    const standing = this.#ofPair(userUrn, trackUrn).find((known) => known.removedAt === Infinity);
-    if (!standing) return false;
+    const known = this.#ofPair(userUrn, trackUrn);
+    const done = known.some((repost) => repost.removedAt === Math.max(at, repost.at));
+    const standing = known.find((repost) => repost.removedAt === Infinity);
+    // Done again, it does not take down what was reposted since.
+    if (!standing || (done && standing.at > at)) return done;
     this.#write({ removed: standing.number, at: Math.max(at, standing.at) });
     return true;
   }

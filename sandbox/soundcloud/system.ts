@@ -41,7 +41,7 @@ export interface SoundCloudPeople {
   user(handle: string): { urn: string; handle: string; name: string; followers: number } | undefined;
   /** By the URL of a public track or set. @returns false when there is no such artist or track. */
   repost(handle: string, trackUrl: string, at: number): boolean;
-  /** @returns false when no such repost stands. */
+  /** May be repeated for the same instant. @returns false when no such repost stands. */
   removeRepost(handle: string, trackUrl: string, at: number): boolean;
 }
 

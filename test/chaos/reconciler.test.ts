@@ -1,10 +1,12 @@
 /** Rows whose workflow is missing, failed, superfluous or not wanted. */
+import { Client, Connection } from '@temporalio/client';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createReconcilerActivities, type ReconcilerReport } from '../../activities/reconciler.js';
 import { createDatabase } from '../../db/client.js';
 import { createStarter } from '../../outbox/starter.js';
+import { freePort } from '../../sandbox/ports.js';
 import { RECONCILER_TYPE } from '../../workflows/reconciler/contract.js';
 import {
   SUBMISSION_REVIEW_TYPE,
@@ -150,7 +152,7 @@ describe('the reconciler', () => {
       scheduled: [],
       starter: {
         ...starter,
-        listedAsRunning: async () => new Set(),
+        listedAsRunning: async () => undefined,
         // The list of open rows is read; now, before the look at the workflow, the review ends.
         async inspect(workflowId) {
           if (workflowId === submission.workflowId) await reject(submission);
@@ -167,27 +169,18 @@ describe('the reconciler', () => {
     for (let n = 0; n < 12; n += 1) submissions.push(await underReview());
     const starter = createStarter(world.client, world.config.SPARK_TASK_QUEUE);
     const ids = submissions.map(({ workflowId }) => workflowId);
-    await eventually('all are listed', async () => (await starter.listedAsRunning(ids)).size === ids.length);
+    await eventually('all are listed', async () => (await starter.listedAsRunning(ids))?.size === ids.length);
     const [killed] = submissions;
     if (killed === undefined) throw new Error('a submission');
     await handleOf(killed).terminate('by mistake');
     await eventually('one is not listed any more', async () => {
-      return (await starter.listedAsRunning(ids)).size === ids.length - 1;
+      return (await starter.listedAsRunning(ids))?.size === ids.length - 1;
     });
     const report = await reconcile();
     expect(report).toMatchObject({ restarted: 1, stranded: 0, troubled: 0 });
     expect(report.running).toBe(report.checked - 1);
     // A few more when it is their turn.
     expect(report.inspected).toBeLessThan(6);
-
-    // Without a list everything is asked for one by one.
-    const { reconcile: run } = createReconcilerActivities({
-      db: world.db,
-      scheduled: [],
-      starter: { ...starter, listedAsRunning: async () => new Set() },
-    });
-    const all = (await new MockActivityEnvironment().run(run)) as ReconcilerReport;
-    expect(all).toMatchObject({ restarted: 0, stranded: 0, inspected: all.checked, running: all.checked });
     for (const submission of submissions) await reject(submission);
   });
 
@@ -202,6 +195,51 @@ describe('the reconciler', () => {
     await sql`update public.soundcloud_submissions set closed_at = now() where id = ${submission.id}`.execute(
       world.db,
     );
+  });
+});
+
+describe('without a list', () => {
+  it('everything is asked for one by one, and the list only once a run', { timeout: 60_000 }, async () => {
+    const unlisted = await createWorld();
+    const connection = Connection.lazy({ address: `127.0.0.1:${await freePort()}` });
+    try {
+      // More than one list asks for.
+      const { id: memberId } = await unlisted.addMember();
+      await unlisted.db
+        .updateTable('soundcloud_members')
+        .set({ monthly_submission_limit: 101 })
+        .where('id', '=', memberId)
+        .execute();
+      await sql`insert into public.soundcloud_submissions (org_id, member_id, track_url, submitted_at)
+        select ${unlisted.orgId}, ${memberId}, 'https://soundcloud.com/nobody/' || n, private.business_now() from generate_series(1, 101) as n`.execute(
+        unlisted.db,
+      );
+      const starter = createStarter(unlisted.client, unlisted.config.SPARK_TASK_QUEUE);
+      const away = createStarter(new Client({ connection }), unlisted.config.SPARK_TASK_QUEUE);
+      let lists = 0;
+      let missing = 0;
+      const { reconcile: run } = createReconcilerActivities({
+        db: unlisted.db,
+        scheduled: [],
+        starter: {
+          ...starter,
+          async listedAsRunning(ids) {
+            lists += 1;
+            return away.listedAsRunning(ids);
+          },
+          async startAgain() {
+            missing += 1;
+            return false;
+          },
+        },
+      });
+      const report = await new MockActivityEnvironment().run(run);
+      expect(report).toMatchObject({ checked: 101, inspected: 101, running: 0, troubled: 0 });
+      expect({ lists, missing }).toEqual({ lists: 1, missing: 101 });
+    } finally {
+      await connection.close();
+      await unlisted.remove();
+    }
   });
 });
 
