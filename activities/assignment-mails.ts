@@ -4,9 +4,11 @@ import type { Trx } from '../db/client.js';
 import type { AssignmentState } from '../domain/assignment-state.js';
 import { HOUR_MS } from '../domain/calendar.js';
 import { earningOf } from '../domain/credits.js';
+import { withoutToken } from '../domain/proof.js';
 import type { OrgSettings } from '../domain/settings.js';
 import { dueAt } from '../domain/sla.js';
 import { queueMemberMail } from './member-mails.js';
+import { addressOf } from './track-label.js';
 
 /** Each template goes out once. @param page address of the assignment's page. @returns the mail's id, see queueMemberMail */
 export function queueAssignmentMail(
@@ -20,6 +22,8 @@ export function queueAssignmentMail(
   },
 ): Promise<string | null> {
   const { template, assignment, state, settings, page } = mail;
+  // Who supports the track is not told the secret token of a private link.
+  const trackUrl = withoutToken(assignment.live_link_url ?? assignment.track_url);
   const deadline = dueAt(state.clock) ?? state.slotAt + state.policy.proofHours * HOUR_MS;
   return queueMemberMail(trx, {
     orgId: assignment.org_id,
@@ -27,8 +31,8 @@ export function queueAssignmentMail(
     memberId: assignment.supporter_id,
     timezone: settings.timezone,
     facts: {
-      track_title: assignment.track_name ?? 'a track',
-      track_url: assignment.live_link_url ?? assignment.track_url,
+      track_title: assignment.track_name ?? addressOf(trackUrl),
+      track_url: trackUrl,
       deadline: new Date(deadline),
       credits: earningOf(assignment.credits_allocated, settings.fee_percent),
       assignment_url: page,

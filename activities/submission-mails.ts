@@ -2,6 +2,7 @@
 import type { Trx } from '../db/client.js';
 import type { SubmissionRow } from '../db/submissions.js';
 import { queueMemberMail } from './member-mails.js';
+import { addressOf } from './track-label.js';
 
 export type SubmissionMailTemplate =
   | 'submission_confirmation'
@@ -28,15 +29,17 @@ export interface SubmissionMail {
  */
 export function queueSubmissionMail(trx: Trx, mail: SubmissionMail): Promise<string | null> {
   const { orgId, submission, template, timezone, occasion } = mail;
+  // The link the member handed in is the one that can be opened.
+  const trackUrl = submission.live_link_url ?? submission.track_url;
   return queueMemberMail(trx, {
     orgId,
     template,
     memberId: submission.member_id,
     timezone,
     facts: {
-      track_title: submission.track_name ?? 'your track',
-      // The link the member handed in is the one that can be opened.
-      track_url: submission.live_link_url ?? submission.track_url,
+      // The title is known once SoundCloud was asked; the confirmation goes out before.
+      track_title: submission.track_name ?? addressOf(trackUrl),
+      track_url: trackUrl,
       ...mail.facts,
     },
     relatedType: 'submission',

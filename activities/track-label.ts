@@ -1,8 +1,9 @@
-/** What summaries, details and notifications call a track. */
+/** What summaries, details, notifications and mails call a track. */
+import { withoutToken } from '../domain/proof.js';
 
-/** The track's address without the secret token of a private link: it goes into summaries and notifications. */
-function addressOf(trackUrl: string): string {
-  return trackUrl.replace(/^https:\/\//, '').replace(/\/s-[^/]+$/, '');
+/** The track's address in words, without the secret token of a private link: it goes into summaries and messages. */
+export function addressOf(trackUrl: string): string {
+  return withoutToken(trackUrl).replace(/^https:\/\//, '');
 }
 
 /** "Artist – Title", as far as they are known, else the track's address. */

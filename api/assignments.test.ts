@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { signToken } from '../cli/token.js';
 import { createLogger } from '../config/log.js';
 import { expectAssignmentInvariants } from '../test/chaos/support/assignment-invariants.js';
-import { type ApiWorld, createApiWorld, type Person } from '../test/support/api-world.js';
+import { type AnswerBody, type ApiWorld, createApiWorld, type Person } from '../test/support/api-world.js';
 import { assignmentsOf, type PublishedAssignment } from '../test/support/assignments.js';
 import { eventually } from '../test/support/review-facts.js';
 import { createWorld, type Member, type World } from '../test/support/world.js';
@@ -87,6 +87,30 @@ describe('an assignment', () => {
     await sql`update public.soundcloud_queues set status = 'published' where id = ${mine.queueId}`.execute(
       stack.db,
     );
+  });
+
+  it('never tells its supporter the secret token of a private link; the public one goes to everybody', async () => {
+    const mine = await underWay({ supporters: [supporter] });
+    const address = `https://soundcloud.com/night-harbor/${mine.id}`;
+    const secret = `${address}/s-AbCd1234`;
+    const { body } = await api.call('GET', path(mine), { as: admin });
+    const seenBy = async (as: Person) => {
+      const list = await api.call('GET', '/v1/assignments', { as });
+      const one = await api.call('GET', path(mine), { as });
+      const queue = await api.call('GET', `/v1/queues/${body.queue_date}`, { as });
+      const shown = [list.body.data, [one.body], queue.body.assignments as AnswerBody[]];
+      return shown.map((rows) => (rows.find(({ id }) => id === mine.id)?.track as { url: string }).url);
+    };
+    const setLinks = (live: string | null) =>
+      sql`update public.soundcloud_submissions set track_url = ${secret}, live_link_url = ${live}
+        where id = ${mine.submission.id}`.execute(stack.db);
+    await setLinks(null);
+    expect(await seenBy(asSupporter)).toEqual([address, address, address]);
+    expect(await seenBy(admin)).toEqual([secret, secret, secret]);
+    const live = 'https://soundcloud.com/night-harbor/out-now';
+    await setLinks(live);
+    expect(await seenBy(asSupporter)).toEqual([live, live, live]);
+    expect(await seenBy(admin)).toEqual([live, live, live]);
   });
 });
 

@@ -5,7 +5,7 @@ import type { Trx } from './client.js';
 export interface AssignmentTrack {
   assignment_id: string;
   submission_id: string;
-  /** Canonical address; of a private track with its secret token, because who reposts needs it. */
+  /** The public link when the member handed one in, else the submitted address; a secret token is for ops only. */
   track_url: string;
   track_name: string | null;
   artist_name: string | null;
