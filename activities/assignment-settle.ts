@@ -64,5 +64,5 @@ async function moveCredits(
   if (!earns || earned === undefined) return null;
   const lost = earned.forfeited ?? 0;
   const rest = lost === 0 ? '' : ` ${lost} more did not fit below your cap and are lost.`;
-  return `The watch is over: ${earned.change_amount} credits are booked.${rest}`;
+  return `The watch is over: ${earned.change_amount === 1 ? '1 credit is' : `${earned.change_amount} credits are`} booked.${rest}`;
 }

@@ -60,9 +60,10 @@ export async function queueMemberMail(trx: Trx, mail: MemberMail): Promise<strin
   return null;
 }
 
-/** Numbers stay numbers: a section of a template is left out for 0. */
+/** A number below 1,000 stays one, for a section of a template is left out for 0. */
 function readable(value: string | number | Date, timezone: string): string | number {
-  if (!(value instanceof Date)) return value;
+  if (typeof value === 'number') return value < 1_000 ? value : value.toLocaleString('en-GB');
+  if (typeof value === 'string') return value;
   const text = new Intl.DateTimeFormat('en-GB', {
     dateStyle: 'long',
     timeStyle: 'short',

@@ -71,7 +71,16 @@ describe('createOrg', () => {
       .set({ subject: 'Our own words' })
       .where('name', '=', 'submission_approved')
       .execute();
-    await owner.deleteFrom('soundcloud_email_templates').where('name', '=', 'campaign_report').execute();
+    const ownLine = { body_text: 'Earns: {{credits}} credits' };
+    await owner
+      .updateTable('soundcloud_email_templates')
+      .set(ownLine)
+      .where('name', '=', 'assignment_published')
+      .execute();
+    await owner
+      .deleteFrom('soundcloud_email_templates')
+      .where('name', 'in', ['campaign_report', 'support_confirmation'])
+      .execute();
     const again = await createOrg(owner, { name: 'Harbour', adminEmail: 'second@harbour.test' });
     expect(again).toMatchObject({ orgId, created: false });
     const mails = await owner
@@ -83,6 +92,16 @@ describe('createOrg', () => {
     expect(mails).toEqual([
       { name: 'campaign_report', subject: expect.stringContaining('{{track_name}}') },
       { name: 'submission_approved', subject: 'Our own words' },
+    ]);
+    const texts = await owner
+      .selectFrom('soundcloud_email_templates')
+      .select('body_text')
+      .where('name', 'in', ['assignment_published', 'support_confirmation'])
+      .orderBy('name')
+      .execute();
+    expect(texts).toEqual([
+      ownLine,
+      { body_text: expect.stringContaining('Expected reach: {{reach}} listeners') },
     ]);
     const admins = await owner.selectFrom('soundcloud_user_roles').select('user_id').execute();
     expect(admins).toHaveLength(2);

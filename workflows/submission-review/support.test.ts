@@ -111,7 +111,7 @@ describe('a published queue', () => {
     expect((await facts.mails(submission)).at(-1)).toBe('support_confirmation sent');
     const mail = (await world.sandbox.admin.mails({ to: submission.member.email ?? '' }))[0];
     expect(mail?.text).toContain('Reposts: 2');
-    expect(mail?.text).toContain('Reach: 600 followers');
+    expect(mail?.text).toContain('Expected reach: 600 listeners');
     expect(await slotsUsed(submission)).toBe(1);
     const [proposal] = await facts.proposals(submission);
     expect(proposal).toMatchObject({ conflicts: [], criteria: { pruned_at: expect.any(String) } });
