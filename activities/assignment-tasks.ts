@@ -27,7 +27,6 @@ export async function openAssignmentTask(
   });
 }
 
-/** The console asks for the reason. */
 function answers(assignmentId: string): OpsTaskAction[] {
   const path = `/v1/assignments/${assignmentId}/override`;
   const answer = (label: string, outcome: string): OpsTaskAction => ({
@@ -35,6 +34,7 @@ function answers(assignmentId: string): OpsTaskAction[] {
     method: 'POST',
     path,
     body: { outcome },
+    needs: ['reason'],
   });
   return [
     answer('The repost is there', 'completed'),

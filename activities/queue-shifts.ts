@@ -4,6 +4,7 @@ import type { Trx } from '../db/client.js';
 import { emitEvent, emitEvents } from '../db/events.js';
 import { jsonb } from '../db/json.js';
 import { notify } from '../db/notifications.js';
+import type { OpsTaskAction } from '../db/ops-tasks.js';
 import { patchQueue, type QueueRow } from '../db/queues.js';
 import { draftedQueueDates } from '../db/targeting.js';
 import { nextSupportDate } from '../domain/daily-queue.js';
@@ -140,14 +141,20 @@ async function askOps(
     workflow_id: submissionReviewId(orgId, id),
     dedupe_key: `submission_shifts:${id}:${shift_count}`,
     actions: [
-      { label: 'Let it wait on', method: 'POST', path: `/v1/submissions/${id}/keep-waiting`, body: {} },
+      {
+        label: 'Let it wait on',
+        method: 'POST',
+        path: `/v1/submissions/${id}/keep-waiting`,
+        body: {},
+      },
       {
         label: 'Give up and close it',
         method: 'POST',
         path: `/v1/submissions/${id}/close-support`,
         body: {},
+        needs: ['reason'],
       },
-    ],
+    ] satisfies OpsTaskAction[],
   }));
   await sql`
     insert into public.soundcloud_ops_tasks

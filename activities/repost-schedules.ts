@@ -292,7 +292,7 @@ async function askOps(
       ? [
           { label: 'It is there', method: 'POST', path: `${path}/answer-unknown`, body: { sent: true } },
           { label: 'It is not there', method: 'POST', path: `${path}/answer-unknown`, body: { sent: false } },
-          { label: 'Cancel', method: 'POST', path: `${path}/cancel`, body: {} },
+          { label: 'Cancel', method: 'POST', path: `${path}/cancel`, body: {}, needs: ['reason'] },
         ]
       : [{ label: 'It is cancelled', method: 'POST', path: `${path}/confirm-cancelled`, body: {} }],
     dueAt: task === 'cancel_schedule' ? next.scheduledAt : next.deadline,

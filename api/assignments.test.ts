@@ -1,8 +1,11 @@
 /** Assignments over HTTP: who sees which, commands that are applied, refused and answered later, evidence, tasks, reports. */
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openAssignmentTask } from '../activities/assignment-tasks.js';
 import { signToken } from '../cli/token.js';
 import { createLogger } from '../config/log.js';
+import { withOrg } from '../db/client.js';
+import type { OpsTaskAction } from '../db/ops-tasks.js';
 import { expectAssignmentInvariants } from '../test/chaos/support/assignment-invariants.js';
 import { type AnswerBody, type ApiWorld, createApiWorld, type Person } from '../test/support/api-world.js';
 import { assignmentsOf, type PublishedAssignment } from '../test/support/assignments.js';
@@ -94,12 +97,15 @@ describe('an assignment', () => {
     const address = `https://soundcloud.com/night-harbor/${mine.id}`;
     const secret = `${address}/s-AbCd1234`;
     const { body } = await api.call('GET', path(mine), { as: admin });
+    interface Shown {
+      url: string;
+    }
     const seenBy = async (as: Person) => {
       const list = await api.call('GET', '/v1/assignments', { as });
       const one = await api.call('GET', path(mine), { as });
       const queue = await api.call('GET', `/v1/queues/${body.queue_date}`, { as });
       const shown = [list.body.data, [one.body], queue.body.assignments as AnswerBody[]];
-      return shown.map((rows) => (rows.find(({ id }) => id === mine.id)?.track as { url: string }).url);
+      return shown.map((rows) => (rows.find(({ id }) => id === mine.id)?.track as Shown | undefined)?.url);
     };
     const setLinks = (live: string | null) =>
       sql`update public.soundcloud_submissions set track_url = ${secret}, live_link_url = ${live}
@@ -284,6 +290,37 @@ describe('tasks for ops', () => {
       .executeTakeFirstOrThrow();
     return id;
   }
+
+  it('of a proof name the fields their answers need; sent with them an answer is taken', async () => {
+    const assignment = await underWay();
+    await withOrg(stack.db, stack.orgId, (trx) =>
+      openAssignmentTask(
+        trx,
+        { orgId: stack.orgId, assignmentId: assignment.id, workflowId: assignment.workflowId },
+        { kind: 'proof_unverified', title: 'Look', body: 'Was it there?', dueAt: null },
+        'Low Tide',
+      ),
+    );
+    const list = await api.call('GET', `/v1/ops-tasks?entity_id=${assignment.id}`, { as: admin });
+    const actions = list.body.data[0]?.actions as Required<OpsTaskAction>[];
+    expect(actions.map(({ body, needs }) => [body.outcome, ...needs])).toEqual([
+      ['completed', 'reason'],
+      ['skipped', 'reason'],
+      ['failed', 'reason'],
+    ]);
+    const [, skip] = actions;
+    if (skip === undefined) throw new Error('no answer');
+    const bare = await api.call(skip.method, skip.path, { as: admin, body: skip.body });
+    expect([bare.status, bare.body.errors]).toEqual([
+      400,
+      [{ in: 'body', pointer: '/reason', detail: 'is missing' }],
+    ]);
+    const whole = { ...skip.body, reason: 'The account was locked.' };
+    const taken = await api.call(skip.method, skip.path, { as: admin, body: whole });
+    expect([taken.status, taken.body.status]).toEqual([200, 'skipped']);
+    // Its workflow did not ask, so it does not close the task.
+    await stack.db.deleteFrom('soundcloud_ops_tasks').where('entity_id', '=', assignment.id).execute();
+  });
 
   it('are read and closed by ops, once; one that a workflow waits for is answered by its actions', async () => {
     const [free, waited] = [await task(null), await task('some-workflow')];

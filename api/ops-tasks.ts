@@ -30,7 +30,11 @@ const actionSchema = z
     body: z
       .record(z.string(), z.unknown())
       .optional()
-      .describe('What is sent; what is missing in it, such as a reason, is asked of the person.'),
+      .describe('What is sent, together with what `needs` names.'),
+    needs: z
+      .array(z.string())
+      .default([])
+      .describe('Required fields that the body lacks: whoever answers adds them.'),
   })
   .meta({ id: 'OpsTaskAction' });
 

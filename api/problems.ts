@@ -227,7 +227,7 @@ const commandTitles: Record<SubmissionRefusalCode, readonly [string, string]> = 
 const queueTitles: Record<Exclude<QueueRefusalCode, 'malformed_command'>, readonly [string, string]> = {
   queue_closed: [
     'The queue is closed',
-    'It takes no further commands; GET it to see how it ended. One that lapsed may be asked for again.',
+    'It takes no further commands; GET it to see how it ended. One that lapsed may be asked for again until the day is too late for it.',
   ],
   queue_already_approved: ['The queue is approved already', '`detail` says by whom. Its draft is fixed.'],
   queue_changed: [

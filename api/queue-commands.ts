@@ -1,11 +1,13 @@
 /** What ops ask of a daily queue. Each is an Update of its workflow, with the Signal as the second way. */
 import { z } from 'zod';
 import { findQueue } from '../db/queue-lists.js';
+import { queueIsClosed, whyLapsed } from '../domain/daily-queue.js';
 import type { QueueCommandName } from '../domain/daily-queue-commands.js';
+import { readIfMatch } from './etag.js';
 import { commandAnswers, runCommand } from './lifecycle-command.js';
 import { Problem, type ProblemCode } from './problems.js';
-import { queueDetail, queueDetailSchema } from './queue-shape.js';
-import { dateParams } from './queues.js';
+import { noQueue, queueDetail, queueDetailSchema } from './queue-shape.js';
+import { dateParams, requestCheck } from './queues.js';
 import { defineLongRoute, type Route } from './route.js';
 import { id, prose } from './schemas.js';
 
@@ -62,12 +64,12 @@ function defineCommand<B extends z.ZodType = z.ZodUndefined>(command: QueueComma
         payload: { ...command.payload(context.body), ...(seen !== undefined && { ifRevision: seen }) },
         async requireOpen(scope) {
           const queue = await findQueue(scope.trx, scope.orgId, date);
-          if (queue === undefined) throw new Problem('not_found');
+          if (queue === undefined) throw noQueue(scope, date);
           if (queue.closed_at !== null) {
             const detail =
               queue.status === 'lapsed'
-                ? `The queue of ${date} lapsed: nobody approved it in time. Ask for it again with POST /v1/queues.`
-                : `The queue of ${date} is closed (${queue.status}); it takes no further commands.`;
+                ? whyLapsed(date, (await requestCheck(context.deps, scope, date)).ok)
+                : queueIsClosed(date, queue.status);
             throw new Problem('queue_closed', { detail });
           }
           return { entityId: queue.id, entityKey: date };
@@ -78,11 +80,14 @@ function defineCommand<B extends z.ZodType = z.ZodUndefined>(command: QueueComma
   });
 }
 
-/** The draft a caller saw. @throws Problem queue_changed for a tag no draft has */
+/**
+ * The draft a caller saw.
+ * @throws Problem invalid_request for what is no ETag, queue_changed for one that no draft has
+ */
 function revisionSeen(header: string | undefined): number | undefined {
-  const tag = header?.trim() ?? '';
-  if (tag === '' || tag === '*') return undefined;
-  const revision = /^"([1-9]\d{0,6})"$/u.exec(tag)?.[1];
+  const [tag, ...others] = readIfMatch(header);
+  if (tag === undefined || tag === '*') return undefined;
+  const revision = others.length > 0 ? undefined : /^"([1-9]\d{0,6})"$/u.exec(tag)?.[1];
   if (revision === undefined) {
     throw new Problem('queue_changed', { detail: 'If-Match takes the one ETag of the queue you have seen.' });
   }

@@ -5,6 +5,7 @@ import { type DraftRow, loadDraft } from '../db/queue-drafts.js';
 import { findQueue, listQueueAssignments, type QueueAssignmentRow } from '../db/queue-lists.js';
 import type { DraftAssignment, QueueRow } from '../db/queues.js';
 import { waitOfEntity } from '../db/submission-lists.js';
+import { MOST_DAYS_AHEAD } from '../domain/daily-queue.js';
 import type { UnusedSupporter } from '../domain/queue-generation-types.js';
 import { dailyQueueId } from '../workflows/daily-queue/contract.js';
 import type { AppDeps } from './deps.js';
@@ -92,7 +93,7 @@ export const queueDetailSchema = z
     assignments: z.array(assignmentSchema),
     unfilled: z.array(unfilledSchema).describe('Demand without a place, each with its reason. Ops only.'),
     wait: waitSchema.nullable().describe('What the queue waits for. Ops only.'),
-    workflow: workflowLinkSchema,
+    workflow: workflowLinkSchema.nullable().describe('Ops only.'),
   })
   .meta({ id: 'QueueDetail' });
 
@@ -115,6 +116,17 @@ export function queueJson(row: QueueRow, scope: Pick<Scope, 'ops'>): z.infer<typ
   };
 }
 
+/** There is none of that date, or none the caller may see. */
+export function noQueue({ ops, caller }: Pick<Scope, 'ops' | 'caller'>, date: string): Problem {
+  const detail =
+    ops && caller.kind === 'person'
+      ? `There is no queue of ${date}. POST /v1/queues asks for one of today or of the next ${MOST_DAYS_AHEAD} days.`
+      : ops
+        ? `There is no queue of ${date}.`
+        : `There is no published queue of ${date}.`;
+  return new Problem('not_found', { detail });
+}
+
 /** One queue with what is in it. @throws Problem not_found, also for one the caller may not see */
 export async function queueDetail(
   deps: AppDeps,
@@ -123,7 +135,7 @@ export async function queueDetail(
 ): Promise<Answer<z.infer<typeof queueDetailSchema>>> {
   const { trx, orgId } = scope;
   const queue = await findQueue(trx, orgId, date);
-  if (queue === undefined) throw new Problem('not_found');
+  if (queue === undefined) throw noQueue(scope, date);
   const rows = await listQueueAssignments(trx, orgId, queue.id);
   const ids = rows.map((row) => row.id);
   const tracks = await asLogin(scope, (login) => assignmentTracks(login, ids));
@@ -148,7 +160,7 @@ export async function queueDetail(
       }),
       unfilled: unfilledJson(draft),
       wait: wait === undefined ? null : waitJson(wait),
-      workflow: workflowLink(deps, dailyQueueId(orgId, date)),
+      workflow: scope.ops ? workflowLink(deps, dailyQueueId(orgId, date)) : null,
     },
   };
 }

@@ -102,6 +102,22 @@ describe('before there is a queue', () => {
       expect([answer.status, answer.body.code]).toEqual([status, code]);
     }
   });
+
+  it('a refusal names the days that can be asked for, and what is missing', async () => {
+    const late = await api.call('POST', '/v1/queues', { body: { date: '2001-01-01' } });
+    expect(late.body.detail).toContain(`today, ${date}, or of a later day until ${addDays(date, 7)}`);
+    expect((await get()).body.detail).toBe(
+      `There is no queue of ${date}. POST /v1/queues asks for one of today or of the next 7 days.`,
+    );
+    expect((await get(supporter)).body.detail).toBe(`There is no published queue of ${date}.`);
+    const faults = async (address: string) => (await api.call('GET', address)).body.errors;
+    expect(await faults(`${path}/diff?from=one`)).toEqual([
+      { in: 'query', pointer: 'from', detail: 'Invalid input: expected number' },
+      { in: 'query', pointer: 'to', detail: 'is missing' },
+    ]);
+    const code = await faults(`${path}/unused?code=nothing`);
+    expect(code).toEqual([{ in: 'query', pointer: 'code', detail: expect.stringContaining('"outbid"') }]);
+  });
 });
 
 describe('a draft', () => {
@@ -175,6 +191,14 @@ describe('a draft', () => {
     const stale = await post('approve', {}, { headers: { 'If-Match': '"1"' } });
     expect([stale.status, stale.body.code]).toEqual([412, 'queue_changed']);
     expect((await post('approve', {}, { headers: { 'If-Match': 'W/"2"' } })).status).toBe(412);
+    for (const tag of ['abc', '2', '"1', '"1", 2']) {
+      const malformed = await post('approve', {}, { headers: { 'If-Match': tag } });
+      expect([tag, malformed.status, malformed.body.errors]).toEqual([
+        tag,
+        400,
+        [{ in: 'header', pointer: 'If-Match', detail: expect.stringContaining('such as "3"') }],
+      ]);
+    }
     const back = await post('assignments/swap', { ...swap, supporter_id: first?.supporter_id });
     expect(back.status).toBe(200);
     const dropped = await post(
@@ -276,6 +300,7 @@ describe('a draft', () => {
       unfilled: [],
       approved_by: null,
       wait: null,
+      workflow: null,
     });
     expect((await api.call('GET', '/v1/queues', { as: chosen })).body.data).toHaveLength(1);
     expect((await get(api.otherAdmin)).status).toBe(404);
@@ -288,6 +313,13 @@ it('a queue that lapsed takes no command, and may be asked for again', async () 
     values (${api.orgId}, ${tomorrow}, 'lapsed', now(), now(), 0)`.execute(api.db);
   const closed = await api.call('POST', `/v1/queues/${tomorrow}/approve`, { body: {} });
   expect([closed.status, closed.body.code]).toEqual([409, 'queue_closed']);
+  expect(closed.body.detail).toContain('Ask for it again with POST /v1/queues.');
+  const yesterday = addDays(date, -1);
+  await sql`insert into public.soundcloud_queues (org_id, date, status, closed_at, approve_by, revision)
+    values (${api.orgId}, ${yesterday}, 'lapsed', now(), now(), 0)`.execute(api.db);
+  const past = await api.call('POST', `/v1/queues/${yesterday}/approve`, { body: {} });
+  expect([past.status, past.body.code]).toEqual([409, 'queue_closed']);
+  expect(past.body.detail).toMatch(/lapsed.*too late to ask for it again/);
   const [artist] = await addMembers(api.db, api.orgId, [
     { handle: 'second-artist', balance: 2, activeAt: Date.now() },
   ]);

@@ -15,11 +15,14 @@ import type { QueueRow } from '../db/queues.js';
 import { dateOf } from '../domain/calendar.js';
 import { checkRequest } from '../domain/daily-queue.js';
 import { type DraftDiff, diffDrafts } from '../domain/queue-changes.js';
+import { UNUSED_CODES } from '../domain/queue-generation-types.js';
 import { type OrgSettings, type PartialSettings, withDefaults } from '../domain/settings.js';
 import { audit } from './audit.js';
+import type { AppDeps } from './deps.js';
 import { pageOf, pageQuery, readCursor, toPage } from './pagination.js';
 import { Problem } from './problems.js';
 import {
+  noQueue,
   plannedJson,
   plannedSchema,
   queueDetail,
@@ -98,7 +101,7 @@ const unusedRoute = defineRoute({
   description: 'By id. As the newest generated draft found them, without those who were brought in since.',
   params: dateParams,
   query: z.strictObject({
-    code: z.string().min(1).max(50).optional().describe('Only those with this reason.'),
+    code: z.enum(UNUSED_CODES).optional().describe('Only those with this reason.'),
     revision: revision.optional().describe('As of this version; left out: of the queue as it is.'),
     ...pageQuery,
   }),
@@ -140,9 +143,8 @@ const requestRoute = defineRoute({
   problems: ['queue_exists', 'queue_date_out_of_range', 'too_late_to_generate'],
   handle: async (context) => {
     const { scope, deps, body } = context;
-    const settings = await settingsOf(scope);
     const now = await deps.businessNow(scope.trx);
-    const check = checkRequest(body.date, now.getTime(), settings.timezone, settings.queue_hours);
+    const check = await requestCheck(deps, scope, body.date);
     if (!check.ok) throw new Problem(check.code, { detail: check.reason });
     await asLogin(scope, (trx) => requestQueue(trx, scope.orgId, body.date, now));
     const details = { date: body.date };
@@ -333,13 +335,23 @@ const dryRunRoute = defineLongRoute({
   },
 });
 
+/** May the caller's org ask for the queue of this date now? */
+export async function requestCheck(
+  deps: Pick<AppDeps, 'businessNow'>,
+  scope: Scope,
+  date: string,
+): Promise<ReturnType<typeof checkRequest>> {
+  const { timezone, queue_hours } = await settingsOf(scope);
+  return checkRequest(date, (await deps.businessNow(scope.trx)).getTime(), timezone, queue_hours);
+}
+
 async function settingsOf(scope: Scope): Promise<OrgSettings> {
   return withDefaults((await asLogin(scope, (trx) => queueSettingsOf(trx, scope.orgId))) as PartialSettings);
 }
 
 async function requireQueue(scope: Scope, date: string): Promise<QueueRow> {
   const queue = await findQueue(scope.trx, scope.orgId, date);
-  if (queue === undefined) throw new Problem('not_found');
+  if (queue === undefined) throw noQueue(scope, date);
   return queue;
 }
 

@@ -179,12 +179,36 @@ const NO_BODY = z.union([z.undefined(), z.strictObject({})], { error: 'This reso
 function check(schema: z.ZodType, value: unknown, place: FieldFault['in'], faults: FieldFault[]): unknown {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  for (const issue of result.error.issues) faults.push(...toFaults(issue, place));
+  for (const issue of result.error.issues) faults.push(...toFaults(issue, place, value));
   return undefined;
 }
 
+/** Codes of issues that mean, where nothing was sent, that something is missing. */
+const TELLS_OF_ABSENCE: ReadonlySet<string> = new Set(['invalid_type', 'invalid_value', 'invalid_union']);
+
+/** What was sent at a path; undefined when nothing was. */
+function sentAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (inside, part) =>
+      typeof inside === 'object' && inside !== null && Object.hasOwn(inside, part)
+        ? (inside as Record<PropertyKey, unknown>)[part]
+        : undefined,
+    value,
+  );
+}
+
+/** The words of zod where a schema has none of its own, put for people. */
+function inWords(issue: z.core.$ZodIssue, value: unknown): string {
+  const { code, message } = issue;
+  if (!message.startsWith('Invalid ') || !TELLS_OF_ABSENCE.has(code)) return message;
+  if (sentAt(value, issue.path) === undefined) {
+    return code === 'invalid_value' ? message.replace(/^Invalid \w+/, 'is missing') : 'is missing';
+  }
+  return message.replace(/^Invalid input: expected (\w+), received NaN$/, 'Invalid input: expected $1');
+}
+
 /** Faults of one zod issue; messages name expectations only, never what was sent. */
-export function toFaults(issue: z.core.$ZodIssue, place: FieldFault['in']): FieldFault[] {
+function toFaults(issue: z.core.$ZodIssue, place: FieldFault['in'], value: unknown): FieldFault[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.slice(0, 20).map((key) => ({
       in: place,
@@ -192,7 +216,7 @@ export function toFaults(issue: z.core.$ZodIssue, place: FieldFault['in']): Fiel
       detail: 'There is no such field.',
     }));
   }
-  return [{ in: place, pointer: pointerTo(issue.path, place), detail: issue.message }];
+  return [{ in: place, pointer: pointerTo(issue.path, place), detail: inWords(issue, value) }];
 }
 
 function pointerTo(path: readonly PropertyKey[], place: FieldFault['in']): string {

@@ -12,8 +12,9 @@ export interface OpsTaskAction {
   label: string;
   method: 'POST';
   path: string;
-  /** What is sent; `reason` and the like are asked of the person. */
   body: Record<string, unknown>;
+  /** Fields of the body that are required and not in it: the person who answers gives them. */
+  needs?: string[];
 }
 
 export interface NewOpsTask {

@@ -55,6 +55,7 @@ describe('times of a queue', () => {
     });
     expect(checkRequest('2026-03-09', at('06:00'), ZONE, HOURS)).toMatchObject({
       code: 'queue_date_out_of_range',
+      reason: expect.stringMatching(/today, 2026-03-10, or of a later day until 2026-03-17/),
     });
   });
 
@@ -138,6 +139,9 @@ describe('commands', () => {
     expect(checkQueueCommand(lapsed, approve, at('13:00'), UNTIL)).toMatchObject({ code: 'queue_closed' });
     expect(checkQueueCommand(lapsed, approve, at('13:00'), UNTIL)).toMatchObject({
       reason: expect.stringContaining('Ask for it again'),
+    });
+    expect(checkQueueCommand(lapsed, approve, at('20:00'), UNTIL)).toMatchObject({
+      reason: expect.stringMatching(/too late to ask for it again/),
     });
     expect(checkQueueCommand(lapsed, approve, at('13:00'), UNTIL, true)).toMatchObject({
       code: 'queue_closed',

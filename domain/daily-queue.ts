@@ -73,12 +73,13 @@ export function checkRequest(
   timezone: string,
   hours: QueueHours,
 ): { ok: true } | { ok: false; code: 'too_late_to_generate' | 'queue_date_out_of_range'; reason: string } {
-  const ahead = daysBetween(dateOf(now, timezone), date);
+  const today = dateOf(now, timezone);
+  const ahead = daysBetween(today, date);
   if (ahead < 0 || ahead > MOST_DAYS_AHEAD) {
     return {
       ok: false,
       code: 'queue_date_out_of_range',
-      reason: `Ask for a queue of today or of the next ${MOST_DAYS_AHEAD} days (${timezone}), not of ${date}.`,
+      reason: `Ask for a queue of today, ${today}, or of a later day until ${addDays(today, MOST_DAYS_AHEAD)} (${timezone}), not of ${date}.`,
     };
   }
   if (now > generateUntil(date, timezone, hours)) return { ok: false, ...tooLate(date, hours) };
@@ -123,7 +124,7 @@ export function checkQueueCommand(
   if (state.stage === 'closed') {
     const reason = askedAgain
       ? `The queue of ${state.date} was asked for again and its draft is being made. Look at it, then send this again.`
-      : whyClosed(state);
+      : whyClosed(state, now <= until.at);
     return { ok: false, code: 'queue_closed', reason };
   }
   if (state.stage === 'publishing' || state.stage === 'settling') {
@@ -147,11 +148,23 @@ export function checkQueueCommand(
   return { ok: true };
 }
 
-function whyClosed({ queueId, status, date }: DailyQueueState): string {
+function whyClosed({ queueId, status, date }: DailyQueueState, open: boolean): string {
   if (queueId === null) return `There is no queue of ${date}: no submission asks for one.`;
-  return status === 'lapsed'
-    ? `The queue of ${date} lapsed: nobody approved it in time. Ask for it again.`
-    : `The queue of ${date} is closed (${status}); it takes no further commands.`;
+  return status === 'lapsed' ? whyLapsed(date, open) : queueIsClosed(date, status);
+}
+
+/** @param open whether a queue of the date may still be asked for, see {@link checkRequest} */
+export function whyLapsed(date: string, open: boolean): string {
+  return `The queue of ${date} lapsed: nobody approved it in time. ${
+    open
+      ? 'Ask for it again with POST /v1/queues.'
+      : 'It is too late to ask for it again; its submissions are in the next queue.'
+  }`;
+}
+
+/** Why a queue that ended otherwise takes no command. */
+export function queueIsClosed(date: string, status: string): string {
+  return `The queue of ${date} is closed (${status}); it takes no further commands.`;
 }
 
 /** The date to which what a queue does not serve moves: the next one that has no queue yet. */

@@ -175,20 +175,25 @@ export interface UnfilledDemand {
   facts: Record<string, Fact | Record<string, number>>;
 }
 
-/** Why a supporter has no assignment in the queue. */
-export type UnusedCode =
-  | Extract<
-      QueueExclusionCode,
-      'not_active' | 'account_unhealthy' | 'inactive' | 'daily_cap' | 'no_slot_left' | 'no_reach'
-    >
+/** Why a supporter has no assignment in the queue. Permanent: stored, shown and asked for. */
+export const UNUSED_CODES = [
+  'not_active',
+  'account_unhealthy',
+  'inactive',
+  'daily_cap',
+  'no_slot_left',
+  'no_reach',
   /** No submission is open. */
-  | 'no_demand'
+  'no_demand',
   /** Excluded for every open submission; facts count them by code. */
-  | 'excluded_for_all'
+  'excluded_for_all',
   /** Costs more than any member whose track fits can spend. */
-  | 'too_expensive'
+  'too_expensive',
   /** Would fit, but the credits were better spent on others. */
-  | 'outbid';
+  'outbid',
+] as const;
+
+export type UnusedCode = (typeof UNUSED_CODES)[number];
 
 export interface UnusedSupporter {
   member_id: string;
