@@ -139,13 +139,39 @@ describe('with a worker', () => {
     const url = api.trackUrl();
     const linked = await api.call('POST', `${path}/provide-live-link`, { as: api.member, body: { url } });
     expect([linked.status, linked.body.live_link_url, linked.body.need_live_link]).toEqual([200, url, false]);
-    expect((await api.call('GET', path, { as: api.member })).body.wait).toBeNull();
+    const decided = (await api.call('GET', path, { as: api.member })).body;
+    expect(decided.wait).toMatchObject({
+      stage: 'decision',
+      waiting_on: 'ops',
+      who_can_act: 'the team',
+      how_to_act: expect.stringMatching(/^nothing to do: .*withdraw \(POST .*\/withdraw\)/),
+      due_at: expect.any(String),
+    });
+    expect(decided.workflow).toBeNull();
+    expect((await api.call('GET', path)).body).toMatchObject({
+      wait: { how_to_act: expect.stringContaining('decide') },
+      workflow: { id: expect.stringContaining(pended.body.id) },
+    });
     const owned = await api.call('POST', `${path}/assign-owner`, { body: { owner_id: api.moderator.id } });
     expect(owned.body.owner_id).toBe(api.moderator.id);
     const gone = await api.call('POST', `${path}/withdraw`, { as: api.member });
     expect([gone.status, gone.body.status]).toEqual([200, 'rejected']);
     expect(gone.body.withdrawn_at).not.toBeNull();
     expect(gone.body.owner_id).toBeNull();
+    await eventually(
+      'the review is closed',
+      async () => (await api.call('GET', path)).body.closed_at !== null,
+    );
+    const why = async () => (await api.call('POST', `${path}/withdraw`, { as: api.member })).body.detail;
+    expect(await why()).toBe('This submission is closed (withdrawn); it takes no further commands.');
+    // As one that was approved ends, with a repost that stayed up and without.
+    await sql`update public.soundcloud_submissions set status = 'approved', withdrawn_at = null, credits_consumed = 2
+      where id = ${pended.body.id}`.execute(api.db);
+    expect(await why()).toContain('closed (supported)');
+    await sql`update public.soundcloud_submissions set credits_consumed = 0 where id = ${pended.body.id}`.execute(
+      api.db,
+    );
+    expect(await why()).toContain('closed (approved, but nobody reposted it)');
   });
 
   it('ops let an approved submission wait on only when asked, and close it with a reason', async () => {

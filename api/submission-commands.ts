@@ -1,7 +1,9 @@
 /** What people ask of a submission's review. Each is an Update of its workflow, with the Signal as the second way. */
+
 import { z } from 'zod';
 import { findSubmission } from '../db/submission-lists.js';
 import type { SubmissionCommandName } from '../domain/submission-commands.js';
+import { submissionIsClosed } from '../domain/submission-review-support.js';
 import type { Access, KeyScope } from './caller.js';
 import { commandAnswers, runCommand } from './lifecycle-command.js';
 import { Problem, type ProblemCode } from './problems.js';
@@ -70,7 +72,11 @@ function run(
       }
       if (row.closed_at !== null) {
         throw new Problem('submission_closed', {
-          detail: `This submission is closed (${row.status}); it takes no further commands.`,
+          detail: submissionIsClosed({
+            status: row.status,
+            withdrawn: row.withdrawn_at !== null,
+            supported: row.credits_consumed > 0 || row.support_url !== null,
+          }),
         });
       }
       return { entityId: submissionId, entityKey: null };

@@ -1,6 +1,11 @@
 /** A submission as the API shows it. What ops keep among themselves is hidden from the member. */
 import { z } from 'zod';
-import { findSubmission, type SubmissionListRow, waitOfEntity } from '../db/submission-lists.js';
+import {
+  findSubmission,
+  type SubmissionListRow,
+  type WaitRow,
+  waitOfEntity,
+} from '../db/submission-lists.js';
 import { submissionReviewId } from '../workflows/submission-review/contract.js';
 import type { AppDeps } from './deps.js';
 import { waitJson, waitSchema } from './inbox.js';
@@ -58,8 +63,10 @@ export const submissionDetailSchema = z
     ...fields,
     wait: waitSchema
       .nullable()
-      .describe('What the review waits for. Members see it while it waits for them, API keys never.'),
-    workflow: workflowLinkSchema.nullable().describe('Its review; null for imported history.'),
+      .describe(
+        'What the review waits for. Members see it while it waits for them or for the decision, API keys never.',
+      ),
+    workflow: workflowLinkSchema.nullable().describe('Its review. Ops only; null for imported history.'),
   })
   .meta({ id: 'SubmissionDetail' });
 
@@ -122,9 +129,17 @@ export async function submissionDetail(
     scope.caller.kind === 'person' ? await waitOfEntity(scope.trx, scope.orgId, 'submission', id) : undefined;
   return {
     ...submissionJson(row, scope),
-    wait: wait === undefined ? null : waitJson(wait),
-    workflow: row.imported_at === null ? workflowLink(deps, submissionReviewId(scope.orgId, id)) : null,
+    wait: wait === undefined ? null : waitJson(scope.ops ? wait : inMembersWords(wait)),
+    workflow:
+      scope.ops && row.imported_at === null ? workflowLink(deps, submissionReviewId(scope.orgId, id)) : null,
   };
+}
+
+/** What is waited for as its member reads it: the commands of ops are not for members. */
+function inMembersWords(wait: WaitRow): WaitRow {
+  if (wait.waiting_on !== 'ops') return wait;
+  const how_to_act = 'nothing to do: the decision is mailed to you; withdraw takes the submission back';
+  return { ...wait, who_can_act: 'the team', how_to_act };
 }
 
 /** The driver gives dates as text; the generated types do not know. */

@@ -1,17 +1,13 @@
 /** Which commands a submission review takes in which state, and why not (lifecycles.md, "submissionReview"). */
 import type { RuleCheck, SubmissionCommand, SubmissionRefusalCode } from './submission-commands.js';
 import type { ReviewState } from './submission-review.js';
-import { isApproved } from './submission-review-support.js';
+import { isApproved, submissionIsClosed } from './submission-review-support.js';
 import { parseTrackUrl } from './track-url.js';
 import { wordsIn } from './word-count.js';
 
 /** May this command be applied now? The reason says what the state is and what to do instead. */
 export function checkCommand(state: ReviewState, command: SubmissionCommand): RuleCheck {
-  if (state.stage === 'closed')
-    return refuse(
-      'submission_closed',
-      `This submission is closed (${state.status}); it takes no further commands.`,
-    );
+  if (state.stage === 'closed') return refuse('submission_closed', submissionIsClosed(endOf(state)));
   switch (command.name) {
     case 'assignOwner':
       return { ok: true };
@@ -37,6 +33,11 @@ export function checkCommand(state: ReviewState, command: SubmissionCommand): Ru
 /** Why a submission cannot be withdrawn any more. */
 export const QUEUE_PUBLISHED =
   'A queue with this track is published: its supporters have been asked. It can no longer be withdrawn.';
+
+/** Only a row tells a withdrawal from a rejection. */
+function endOf({ status, support }: ReviewState) {
+  return { status, withdrawn: false, supported: (support?.completed ?? 0) > 0 };
+}
 
 function checkApproved(state: ReviewState): RuleCheck {
   if (isApproved(state)) return { ok: true };

@@ -110,6 +110,18 @@ export function concludeSupport(
   };
 }
 
+/** Why a closed submission takes no command: how it ended. @param end what is known of a review that is over */
+export function submissionIsClosed(end: {
+  status: ReviewState['status'];
+  withdrawn: boolean;
+  /** At least one repost stayed up. */
+  supported: boolean;
+}): string {
+  const outcome = end.supported ? 'supported' : 'approved, but nobody reposted it';
+  const how = end.withdrawn ? 'withdrawn' : end.status === 'approved' ? outcome : end.status;
+  return `This submission is closed (${how}); it takes no further commands.`;
+}
+
 /** Who is waited for while a submission is approved, in words; the other parts of its wait follow from the stage. */
 export function supportWaitWords(
   state: ReviewState,
