@@ -64,6 +64,19 @@ describe('createOrg', () => {
     ]);
   });
 
+  it('counts credits in no mail beside a plural, since there may be one', async () => {
+    await createOrg(owner, { name: 'Harbour', adminEmail: 'admin@harbour.test' });
+    const { rows } = await sql<{ name: string; text: string }>`
+      select name, concat(subject, body_html, body_text) as text from soundcloud_email_templates
+      union all select template_key, concat(subject, body_html, body_text) from soundcloud_automation_templates`.execute(
+      owner,
+    );
+    expect(rows.filter(({ text }) => text.includes('}} credits')).map(({ name }) => name)).toEqual([]);
+    expect(rows.some(({ text }) => text.includes('Credits granted each month: {{monthly_grant}}'))).toBe(
+      true,
+    );
+  });
+
   it('completes what is missing and keeps what the org made its own', async () => {
     const { orgId } = await createOrg(owner, { name: 'Harbour', adminEmail: 'admin@harbour.test' });
     await owner
