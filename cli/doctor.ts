@@ -7,7 +7,7 @@ import { checkDatabase, type DatabaseFacts } from './doctor/database.js';
 import type { Finding } from './doctor/finding.js';
 import { checkTemporal } from './doctor/temporal.js';
 import { apiAddress } from './links.js';
-import { answer } from './output.js';
+import { answer, sparkCommand } from './output.js';
 import { withOwnerDatabase } from './owner-database.js';
 
 interface DoctorOptions {
@@ -29,7 +29,7 @@ export function registerDoctor(program: Command): void {
       const findings = await withOwnerDatabase(options, async ({ url, folder, stackRuns }) => {
         const { SPARK_ORG_SCHEDULES } = readConfig(process.env);
         const database = await checkDatabase(url, { orgSchedules: SPARK_ORG_SCHEDULES === 'on' });
-        if (folder && !stackRuns) return [...database.findings, notRunning(folder)];
+        if (folder && !stackRuns) return [...database.findings, notRunning(folder, options.data)];
         const temporal = await checkTemporal(temporalConfig(folder), database, options.repair ?? false);
         return [...database.findings, ...temporal, ...(await checkApi(apiAddress(folder)))];
       });
@@ -42,11 +42,11 @@ export function registerDoctor(program: Command): void {
 
 export type { DatabaseFacts };
 
-function notRunning(folder: DataFolder): Finding {
+function notRunning(folder: DataFolder, data: string | undefined): Finding {
   return {
     area: 'servers',
     problem: `No stack runs in ${folder.root}, so that Temporal, worker and API could not be looked at.`,
-    repair: 'Run `spark start`, then `spark doctor` again.',
+    repair: `Run \`${sparkCommand('start', data)}\`, then \`${sparkCommand('doctor', data)}\` again.`,
   };
 }
 

@@ -1,8 +1,12 @@
 /** What is printed when the story is told: promises, mails, workflows, submissions, and where to look. */
+import { type BusinessClock, toBusiness } from '../../domain/calendar.js';
 import type { StackAddresses } from '../../sandbox/programs.js';
+import { sparkCommand } from '../output.js';
 import type { DemoFacts, MemberFact } from './facts.js';
 import type { PromiseResult } from './promise-result.js';
 import { tally } from './promise-result.js';
+import { CUT_OFF, GENERATED_AT } from './queue-plan.js';
+import { businessDate } from './timeline.js';
 
 export function closingReport(facts: DemoFacts, promises: readonly PromiseResult[]): string {
   const kept = promises.filter((promise) => promise.held).length;
@@ -124,27 +128,45 @@ export function addressLines(addresses: StackAddresses): string[] {
   ];
 }
 
+/** What the length of the day means for who wants to approve a queue by hand. */
+function paceOf({ daySeconds }: BusinessClock): string {
+  const window = ((CUT_OFF - GENERATED_AT) / 24) * daySeconds;
+  return `A day passes in ${daySeconds} s: a queue can be approved from ${hour(GENERATED_AT)} to ${hour(CUT_OFF)}, for ${Math.round(window)} s.`;
+}
+
+function hour(of: number): string {
+  return `${String(of).padStart(2, '0')}:00`;
+}
+
 /** For --keep: everything one needs to go on by hand. */
 export function keptReport(options: {
   addresses: StackAddresses;
   orgId: string;
   folder: string;
+  /** The last one is the member's. */
   tokens: readonly { who: string; token: string | null }[];
   /** A track that the member may submit. */
   trackUrl: string;
 }): string {
   const { addresses, orgId, folder, tokens, trackUrl } = options;
+  const { clock } = addresses;
+  const example = tokens.at(-1)?.token ?? undefined;
   return [
-    'Everything keeps running. Ctrl-C stops it; `spark start --data` goes on with it:',
+    'Everything keeps running. Ctrl-C stops it. To look at it, and to go on with it after Ctrl-C:',
+    `  ${sparkCommand('doctor', folder)}`,
+    `  ${sparkCommand('start', folder)}`,
+    '',
     ...addressLines(addresses),
     `  API           ${addresses.apiUrl}/v1`,
     `  Data folder   ${folder} (logs in logs/)`,
     `  Org           ${orgId}`,
+    `  Business time ${businessDate(toBusiness(clock, Date.now()))} now, and it runs on. ${paceOf(clock)}`,
     '',
     'Tokens for "Authorization: Bearer …":',
     ...tokens.flatMap(({ who, token }) => [`  ${who}`, `  ${token}`]),
     '',
     'For example, a new submission by that member:',
+    ...(example === undefined ? [] : [`  TOKEN=${example}`]),
     `  curl -X POST ${addresses.apiUrl}/v1/submissions -H "Authorization: Bearer $TOKEN" \\`,
     `    -H 'Idempotency-Key: try-1' -H 'Content-Type: application/json' \\`,
     `    -d '{"track_url":"${trackUrl}"}'`,

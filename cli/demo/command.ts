@@ -9,7 +9,7 @@ import { demoTracks } from '../../sandbox/soundcloud/catalogue.js';
 import { type Stack, type StackEvent, startStack } from '../../sandbox/supervisor.js';
 import { integerArgument } from '../arguments.js';
 import { untilInterrupted } from '../interrupt.js';
-import { answer, say, stackPrinter } from '../output.js';
+import { answer, say, sparkCommand, stackPrinter } from '../output.js';
 import { addressLines, closingReport, keptReport } from './closing.js';
 import { collectFacts } from './collect.js';
 import { doctorFindings } from './collect-month.js';
@@ -85,7 +85,7 @@ async function demo(options: DemoOptions): Promise<void> {
     await untilInterrupted({
       report: say,
       farewell: options.keep
-        ? `Stopped. It goes on where it was with: spark start --data ${folder}`
+        ? `Stopped. Its data folder is ${folder}; it goes on where it was with:\n  ${sparkCommand('start', folder)}`
         : 'Stopped.',
       begin: (signal) =>
         startStack({

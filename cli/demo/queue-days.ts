@@ -7,13 +7,19 @@ import { HOUR_MS } from '../../domain/calendar.js';
 import { changeSettings } from './network.js';
 import { InVainError } from './patience.js';
 import { bringIn, type QueuedAssignment, readQueue } from './queue-draft.js';
-import { GIVEN_CREDITS, LINKED, QUEUE_CASTS, UNREPOST_AFTER_HOURS, type World } from './queue-plan.js';
+import {
+  CUT_OFF,
+  GENERATED_AT,
+  GIVEN_CREDITS,
+  LINKED,
+  QUEUE_CASTS,
+  UNREPOST_AFTER_HOURS,
+  type World,
+} from './queue-plan.js';
 import type { Stage } from './stage.js';
 import { playRepost, type Repost } from './supporters.js';
 
 const HINT = 'Look at the workflow daily-queue of the date in the Temporal UI and at the log of the worker.';
-const GENERATED_AT = 6;
-const CUT_OFF = 12;
 /** All of a queue is settled by the day after tomorrow: proof, answer of ops, watch. */
 const SETTLED_BY_MS = 36 * HOUR_MS;
 

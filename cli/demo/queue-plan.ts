@@ -27,7 +27,12 @@ export interface PlannedRepost {
   world: World;
 }
 
-/** Hours of the watch in the demo, so that credits move within the story (the org's default is 48). */
+/** Hours of the day at which a queue is drafted, and until which it can be approved (the org's defaults). */
+export const GENERATED_AT = 6;
+export const CUT_OFF = 12;
+/** Hours of the watch that the org has by default. */
+export const USUAL_WATCH_HOURS = 48;
+/** Hours of the watch in the demo, so that credits move within the story. */
 export const WATCH_HOURS = 12;
 /** Hours after the slot at which reposts of the second queue come down as planned. */
 export const UNREPOST_AFTER_HOURS = 3;
