@@ -5,12 +5,12 @@ import { sparkCommand } from '../output.js';
 import type { DemoFacts, MemberFact } from './facts.js';
 import type { PromiseResult } from './promise-result.js';
 import { tally } from './promise-result.js';
-import { CUT_OFF, GENERATED_AT } from './queue-plan.js';
+import { CUT_OFF, GENERATED_AT, PARTS, type World } from './queue-plan.js';
 import { businessDate } from './timeline.js';
 
 export function closingReport(facts: DemoFacts, promises: readonly PromiseResult[]): string {
   const kept = promises.filter((promise) => promise.held).length;
-  const { reviews, reposts, queues } = facts;
+  const { reviews, reposts, queues, otherWorkflows } = facts;
   return [
     '',
     '══ What became of it (read from database, Temporal, mailbox and Slack) ══',
@@ -26,7 +26,7 @@ export function closingReport(facts: DemoFacts, promises: readonly PromiseResult
       ),
     ),
     ...columns(
-      'Workflows in Temporal',
+      "The org's workflows in Temporal",
       tally([
         ...reviews.map(({ workflow }) =>
           workflow === null
@@ -37,6 +37,9 @@ export function closingReport(facts: DemoFacts, promises: readonly PromiseResult
         ),
         ...queues.map(({ workflow }) => `queue ${workflow?.toLowerCase() ?? 'missing'}`),
         ...reposts.map(({ workflow }) => `assignment ${workflow?.status.toLowerCase() ?? 'missing'}`),
+        ...otherWorkflows.map(
+          ({ type, status }) => `${kindOf(type)} ${status.toLowerCase().replaceAll('_', ' ')}`,
+        ),
       ]),
     ),
     ...columns(
@@ -53,7 +56,12 @@ export function closingReport(facts: DemoFacts, promises: readonly PromiseResult
     ),
     ...columns(
       'Reposts, and how they ended',
-      tally(reposts.map(({ world, status }) => `${world?.replaceAll('_', ' ') ?? 'not played'} → ${status}`)),
+      tally(
+        reposts.map(({ world, status }) => `${world === null ? 'not played' : label(world)} → ${status}`),
+      ),
+      [...new Set(reposts.flatMap(({ world }) => world ?? []))]
+        .sort()
+        .map((world) => `${label(world)}: ${PARTS[world]}`),
     ),
     ...creditLines(facts),
     kept === promises.length
@@ -107,12 +115,30 @@ function promiseLines({ title, expected, seen, held, problems }: PromiseResult):
   ];
 }
 
-function columns(title: string, counts: Readonly<Record<string, number>>): string[] {
+function label(world: World): string {
+  return world.replaceAll('_', ' ');
+}
+
+/** `monthlyCreditGrantWorkflow` as `monthly credit grant`. */
+function kindOf(type: string): string {
+  return type
+    .replace(/Workflow$/u, '')
+    .replace(/[A-Z]/gu, (letter) => ` ${letter.toLowerCase()}`)
+    .trim();
+}
+
+/** @param legend what the names mean, a line each */
+function columns(
+  title: string,
+  counts: Readonly<Record<string, number>>,
+  legend: readonly string[] = [],
+): string[] {
   const rows = Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1));
   return [
     title,
     ...rows.map(([name, count]) => `  ${name.padEnd(32)} ${String(count).padStart(3)}`),
     ...(rows.length === 0 ? ['  none'] : []),
+    ...legend.map((line) => `    ${line}`),
     '',
   ];
 }

@@ -42,7 +42,10 @@ export async function giveCredits(stage: Stage): Promise<void> {
 /** From the next queue on reposts come down after some hours, as planned. */
 export async function planUnreposts(stage: Stage): Promise<void> {
   await changeSettings(stage.ops('admin'), { unrepost_after_hours: UNREPOST_AFTER_HOURS });
-  stage.timeline.say('act', `Admin sets: from now on reposts come down after ${UNREPOST_AFTER_HOURS} h.`);
+  stage.timeline.say(
+    'act',
+    `Admin sets: from now on reposts come down after ${UNREPOST_AFTER_HOURS} h (by default they stay).`,
+  );
 }
 
 /**
@@ -125,7 +128,7 @@ export class QueuePlay {
     await playRepost(this.#stage, repost);
     if (repost.world !== 'skipped') return;
     const substitute = await this.#substituteOf(repost);
-    tell(this.#stage, substitute, 'steps in');
+    tell(this.#stage, substitute, `steps in for ${this.#stage.network.nameOf(repost.handle)}`);
     await playRepost(this.#stage, substitute);
   }
 
@@ -177,9 +180,19 @@ function repostOf(stage: Stage, row: QueuedAssignment, day: number): Repost {
   return { id: row.id, track, handle, slotAt: Date.parse(row.slot_at), world: planned ?? usual };
 }
 
-function tell({ timeline, network }: Stage, { track, handle, slotAt }: Repost, how = 'is asked'): void {
+function tell(
+  { timeline, network }: Stage,
+  { track, handle, slotAt, world }: Repost,
+  how = 'is asked',
+): void {
   const time = new Date(slotAt).toISOString().slice(11, 16);
-  timeline.say('system', `${network.nameOf(handle)} ${how} for ${track}, slot ${time}.`);
+  const name = network.nameOf(handle);
+  timeline.say(
+    'system',
+    world === 'scheduled' || world === 'planned_scheduled'
+      ? `Influence Planner is asked to repost ${track} for ${name}, whose account is linked there, slot ${time}.`
+      : `${name} ${how} for ${track}, slot ${time}.`,
+  );
 }
 
 /** A repost that is missing counts only beside one of the same track that is known to be later. */
