@@ -85,6 +85,6 @@ test('the last tables count every kind of workflow and explain the parts that re
   const played = new Set(facts.reposts.flatMap(({ world }) => world ?? []));
   expect(played.size).toBeGreaterThan(3);
   for (const world of played) {
-    expect(report).toContain(`    ${world.replaceAll('_', ' ')}: ${PARTS[world]}\n`);
+    expect(report).toContain(`    ${world.replaceAll('_', ' ')}: of a supporter ${PARTS[world]}\n`);
   }
 });

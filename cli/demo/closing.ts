@@ -61,7 +61,7 @@ export function closingReport(facts: DemoFacts, promises: readonly PromiseResult
       ),
       [...new Set(reposts.flatMap(({ world }) => world ?? []))]
         .sort()
-        .map((world) => `${label(world)}: ${PARTS[world]}`),
+        .map((world) => `${label(world)}: of a supporter ${PARTS[world]}`),
     ),
     ...creditLines(facts),
     kept === promises.length

@@ -47,7 +47,7 @@ export async function bringIn(
         moderator,
         `${path}/swap`,
         { assignment_id: row.id, supporter_id: network.idOf(next.handle) },
-        `In the draft for ${track} moderator has ${network.nameOf(next.handle)} come in for ${old}. Why: ${part(next)}.`,
+        `In the draft for ${track} moderator has ${network.nameOf(next.handle)} come in for ${old}: ${part(next)}.`,
       );
     }
   }
@@ -57,14 +57,14 @@ export async function bringIn(
       moderator,
       `${path}/add`,
       { submission_id, supporter_id: network.idOf(handle) },
-      `To the draft for ${track} moderator adds ${network.nameOf(handle)}. Why: ${part(one)}.`,
+      `To the draft for ${track} moderator adds ${network.nameOf(handle)}: ${part(one)}.`,
     );
   }
 }
 
 /** The script's reason; ops of a real network would have their own. */
 function part({ world }: PlannedRepost): string {
-  return `the story wants one for whom this holds: ${PARTS[world]}`;
+  return `the story needs a supporter ${PARTS[world]}`;
 }
 
 /** The queue of a date as ops see it. */

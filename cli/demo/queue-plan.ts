@@ -21,16 +21,16 @@ export type World =
   | 'planned_scheduled'
   | 'planned';
 
-/** The part of a supporter: why the story needs somebody for it, and what the last table means by it. */
+/** After "a supporter": why ops of the story want one, and what the last table means by each part. */
 export const PARTS: Readonly<Record<World, string>> = {
-  scheduled: 'Influence Planner makes the repost, and it stays',
-  kept: 'reposts by hand and proves it, and it stays',
-  taken_down: 'reposts and proves it, and takes it down within the watch',
-  absent: 'says nothing and never reposts',
-  hidden: "reposts and proves it, but SoundCloud's lists come back empty",
-  skipped: 'says in time that there will be no repost; somebody steps in',
-  planned_scheduled: 'Influence Planner makes the repost, and takes it down as planned',
-  planned: 'reposts by hand, and takes it down as planned',
+  scheduled: 'for whom Influence Planner makes the repost, which stays',
+  kept: 'who reposts by hand, proves it and leaves it up',
+  taken_down: 'who reposts and proves it, and takes it down within the watch',
+  absent: 'who says nothing and never reposts',
+  hidden: "who reposts and proves it while SoundCloud's lists come back empty",
+  skipped: 'who says in time that there will be no repost, so that somebody steps in',
+  planned_scheduled: 'for whom Influence Planner makes the repost, and takes it down as planned',
+  planned: 'who reposts by hand, and takes it down as planned',
 };
 
 export interface PlannedRepost {
