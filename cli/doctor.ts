@@ -29,9 +29,10 @@ export function registerDoctor(program: Command): void {
       const findings = await withOwnerDatabase(options, async ({ url, folder, stackRuns }) => {
         const { SPARK_ORG_SCHEDULES } = readConfig(process.env);
         const database = await checkDatabase(url, { orgSchedules: SPARK_ORG_SCHEDULES === 'on' });
-        if (folder && !stackRuns) return [...database.findings, notRunning(folder, options.data)];
+        if (folder && !stackRuns) return typeable([...database.findings, notRunning(folder)], options.data);
         const temporal = await checkTemporal(temporalConfig(folder), database, options.repair ?? false);
-        return [...database.findings, ...temporal, ...(await checkApi(apiAddress(folder)))];
+        const found = [...database.findings, ...temporal, ...(await checkApi(apiAddress(folder)))];
+        return folder ? typeable(found, options.data) : found;
       });
       answer(
         options.json ? JSON.stringify({ ok: findings.length === 0, findings }, null, 2) : asText(findings),
@@ -42,11 +43,22 @@ export function registerDoctor(program: Command): void {
 
 export type { DatabaseFacts };
 
-function notRunning(folder: DataFolder, data: string | undefined): Finding {
+/** Names commands of an embedded stack with its data folder, as they can be typed. */
+function typeable(findings: readonly Finding[], data: string | undefined): Finding[] {
+  return findings.map((finding) => ({
+    ...finding,
+    repair: finding.repair.replaceAll(
+      /`spark ([^`]+)`/g,
+      (_, command: string) => `\`${sparkCommand(command, data)}\``,
+    ),
+  }));
+}
+
+function notRunning(folder: DataFolder): Finding {
   return {
     area: 'servers',
     problem: `No stack runs in ${folder.root}, so that Temporal, worker and API could not be looked at.`,
-    repair: `Run \`${sparkCommand('start', data)}\`, then \`${sparkCommand('doctor', data)}\` again.`,
+    repair: 'Run `spark start`, then `spark doctor` again.',
   };
 }
 

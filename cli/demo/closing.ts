@@ -50,7 +50,9 @@ export function closingReport(facts: DemoFacts, promises: readonly PromiseResult
             ? `${review.status} (withdrawn)`
             : review.supportEndedAt !== null
               ? `${review.status} and supported`
-              : review.status,
+              : review.status === 'approved' && review.closedAt === null
+                ? 'approved, waits for a queue'
+                : review.status,
         ),
       ),
     ),
