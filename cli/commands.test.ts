@@ -1,5 +1,7 @@
 /** The commands as an operator runs them: processes of their own, on databases of their own. */
 import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { decodeJwt, jwtVerify } from 'jose';
@@ -66,7 +68,9 @@ describe('before the database is migrated', () => {
   test('doctor finds it and says how to repair it', async () => {
     const { code, out } = await spark(['doctor']);
     expect(code).toBe(1);
-    expect(out).toMatch(/✗ migrations: Not applied: .*roles[\s\S]*→ Run `spark migrate`/);
+    expect(out).toMatch(
+      /✗ migrations: Not applied: \d+ migrations, \d+_roles\S* to \d+_\w+\S*\.\n {2}→ Run `spark migrate`/,
+    );
   });
 
   test('commands that need tables say what to do', async () => {
@@ -102,8 +106,8 @@ describe('the way of an operator', () => {
   });
 
   test('keys login signs a person in, with a token as the API wants it', async () => {
-    const { code, out } = await spark(['keys', 'login', ADMIN, '--hours', '2']);
-    expect(code).toBe(0);
+    const { code, out, err } = await spark(['keys', 'login', ADMIN, '--hours', '2']);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
     const [link = '', token = ''] = out.trim().split('\n');
     expect(link).toBe(`http://127.0.0.1:9/docs/#token=${token}`);
     const { payload } = await jwtVerify(token, new TextEncoder().encode(JWT_SECRET), {
@@ -128,6 +132,14 @@ describe('the way of an operator', () => {
     expect(await value('select role as value from soundcloud_user_roles where user_id = $1', [sub])).toBe(
       'member',
     );
+  });
+
+  test('keys login of somebody who belongs nowhere gives the token, and says so', async () => {
+    const email = 'nobody@artist-spark.example';
+    const { code, out, err } = await spark(['keys', 'login', email]);
+    expect([code, decodeJwt(out.trim().split('\n')[1] ?? '').email]).toEqual([0, email]);
+    expect(err).toContain(`${email} belongs to no org yet`);
+    expect(err).toContain(`npx spark org create NAME --admin ${email}`);
   });
 
   test('keys login without a secret says which variable is missing', async () => {
@@ -188,6 +200,46 @@ describe('doctor', () => {
     );
     const temporal = await spark(['doctor'], { TEMPORAL_ADDRESS: '127.0.0.1:9' });
     expect(temporal.out).toMatch(/✗ servers: Temporal at 127\.0\.0\.1:9, namespace default, does not answer/);
+  });
+});
+
+describe('a data folder that is not there', () => {
+  test.each([
+    [['doctor']],
+    [['migrate']],
+    [['keys', 'login', ADMIN]],
+    [['org', 'create', 'Typo', '--admin', ADMIN]],
+  ])('%j names it and makes nothing', async (args) => {
+    const parent = mkdtempSync(path.join(tmpdir(), 'no-data-folder-'));
+    try {
+      const mistyped = path.join(parent, 'artist-sprak');
+      const { code, out, err } = await spark([...args, '--data', mistyped]);
+      expect({ code, out }).toEqual({ code: 1, out: '' });
+      expect(err).toContain(`There is no data folder at ${mistyped}.`);
+      expect(err).toContain(`\`npx spark start --data ${mistyped}\``);
+      const atHome = await spark(args, { DATABASE_URL: '', HOME: parent, XDG_DATA_HOME: '' });
+      expect(atHome.code).toBe(1);
+      expect(atHome.err).toContain('Start one with `npx spark start`');
+      expect(readdirSync(parent)).toEqual([]);
+    } finally {
+      rmSync(parent, { recursive: true, force: true });
+    }
+  });
+
+  test('an existing folder without a stack in it stays as it is, and a stack elsewhere is named', async () => {
+    const parent = mkdtempSync(path.join(tmpdir(), 'no-data-folder-'));
+    try {
+      const usual = path.join(parent, 'usual');
+      const empty = path.join(parent, 'empty');
+      for (const folder of [usual, empty]) mkdirSync(folder);
+      writeFileSync(path.join(usual, 'stack.json'), '{}');
+      const { code, err } = await spark(['doctor', '--data', empty], { SPARK_HOME: usual });
+      expect(code).toBe(1);
+      expect(err).toMatch(/There is no data folder at .*empty\. Others on this machine: .*usual/);
+      expect(readdirSync(empty)).toEqual([]);
+    } finally {
+      rmSync(parent, { recursive: true, force: true });
+    }
   });
 });
 

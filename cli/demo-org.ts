@@ -18,10 +18,14 @@ export type DemoRole = keyof typeof DEMO_EMAILS;
 
 export interface DemoOrg {
   orgId: string;
-  logins: Record<DemoRole, Login>;
+  /** Who can be signed in; a member with the name where it is not the sample one. */
+  logins: { role: string; login: Login }[];
 }
 
-/** Makes the org, a login per role, and the member behind the third; what is there stays as it is. */
+/**
+ * Makes the org and its ops, and a sample member while it has none: an org with members of its own (the demo's, or one
+ * that somebody built) gets no stranger; one of its members who has a login stands for them. What is there stays.
+ */
 export async function seedDemoOrg(addresses: StackAddresses): Promise<DemoOrg> {
   const db = createDatabase(addresses.databaseUrls.owner, { max: 1 });
   try {
@@ -30,10 +34,13 @@ export async function seedDemoOrg(addresses: StackAddresses): Promise<DemoOrg> {
       const admin = await ensureLogin(trx, DEMO_EMAILS.admin);
       const moderator = await ensureLogin(trx, DEMO_EMAILS.moderator);
       await giveRole(trx, orgId, moderator, 'moderator');
-      const member = await ensureLogin(trx, DEMO_EMAILS.member);
-      await ensureMember(trx, orgId);
+      const member = await sampleMember(trx, orgId);
       await sendSlackToSandbox(trx, orgId, addresses.sandbox.urls.slackWebhook);
-      return { orgId, logins: { admin, moderator, member } };
+      const ops = [
+        { role: 'admin', login: admin },
+        { role: 'moderator', login: moderator },
+      ];
+      return { orgId, logins: member === undefined ? ops : [...ops, member] };
     });
   } finally {
     await db.destroy();
@@ -54,15 +61,28 @@ export async function giveRole(trx: Trx, orgId: string, login: Login, role: Demo
     .execute();
 }
 
+/** The sample member, made in an org without members; else a member who has a login; undefined where none has. */
+async function sampleMember(trx: Trx, orgId: string): Promise<{ role: string; login: Login } | undefined> {
+  const { rows } = await sql<{ name: string; id: string | null; email: string | null }>`
+    select member.name, login.id, login.email
+    from public.soundcloud_members member
+    left join auth.users login on login.email = any (member.emails) and login.email_confirmed_at is not null
+    where member.org_id = ${orgId}
+    order by coalesce(login.email = ${DEMO_EMAILS.member}, false) desc, login.id is null, member.created_at, member.id
+    limit 1`.execute(trx);
+  const [there] = rows;
+  if (there === undefined) {
+    const login = await ensureLogin(trx, DEMO_EMAILS.member);
+    await makeMember(trx, orgId);
+    return { role: 'member', login };
+  }
+  const { name, id, email } = there;
+  if (id === null || email === null) return undefined;
+  return { role: email === DEMO_EMAILS.member ? 'member' : `member (${name})`, login: { id, email } };
+}
+
 /** The database links the member to its login by the e-mail, and opens its wallet. */
-async function ensureMember(trx: Trx, orgId: string): Promise<void> {
-  const there = await trx
-    .selectFrom('soundcloud_members')
-    .select('id')
-    .where('org_id', '=', orgId)
-    .where(sql<boolean>`emails @> array[${DEMO_EMAILS.member}::text]`)
-    .executeTakeFirst();
-  if (there) return;
+async function makeMember(trx: Trx, orgId: string): Promise<void> {
   await trx
     .insertInto('soundcloud_members')
     .values({

@@ -7,7 +7,7 @@ import { checkDatabase, type DatabaseFacts } from './doctor/database.js';
 import type { Finding } from './doctor/finding.js';
 import { checkTemporal } from './doctor/temporal.js';
 import { apiAddress } from './links.js';
-import { answer } from './output.js';
+import { answer, sparkCommand } from './output.js';
 import { withOwnerDatabase } from './owner-database.js';
 
 interface DoctorOptions {
@@ -29,9 +29,10 @@ export function registerDoctor(program: Command): void {
       const findings = await withOwnerDatabase(options, async ({ url, folder, stackRuns }) => {
         const { SPARK_ORG_SCHEDULES } = readConfig(process.env);
         const database = await checkDatabase(url, { orgSchedules: SPARK_ORG_SCHEDULES === 'on' });
-        if (folder && !stackRuns) return [...database.findings, notRunning(folder)];
+        if (folder && !stackRuns) return typeable([...database.findings, notRunning(folder)], options.data);
         const temporal = await checkTemporal(temporalConfig(folder), database, options.repair ?? false);
-        return [...database.findings, ...temporal, ...(await checkApi(apiAddress(folder)))];
+        const found = [...database.findings, ...temporal, ...(await checkApi(apiAddress(folder)))];
+        return folder ? typeable(found, options.data) : found;
       });
       answer(
         options.json ? JSON.stringify({ ok: findings.length === 0, findings }, null, 2) : asText(findings),
@@ -41,6 +42,17 @@ export function registerDoctor(program: Command): void {
 }
 
 export type { DatabaseFacts };
+
+/** Names commands of an embedded stack with its data folder, as they can be typed. */
+function typeable(findings: readonly Finding[], data: string | undefined): Finding[] {
+  return findings.map((finding) => ({
+    ...finding,
+    repair: finding.repair.replaceAll(
+      /`spark ([^`]+)`/g,
+      (_, command: string) => `\`${sparkCommand(command, data)}\``,
+    ),
+  }));
+}
 
 function notRunning(folder: DataFolder): Finding {
   return {

@@ -1,10 +1,10 @@
 /** `spark keys login`: signs a person in where there is no Supabase. */
 import type { Command } from 'commander';
-import { createDatabase } from '../db/client.js';
+import { createDatabase, type Db } from '../db/client.js';
 import { ensureLogin } from '../db/logins.js';
 import { emailArgument, integerArgument } from './arguments.js';
 import { apiAddress, consoleLink } from './links.js';
-import { answer } from './output.js';
+import { answer, say, sparkCommand } from './output.js';
 import { type OwnerDatabase, withOwnerDatabase } from './owner-database.js';
 import { signToken } from './token.js';
 
@@ -27,11 +27,26 @@ export function registerKeys(program: Command): void {
           const token = await signToken({ secret, login, hours: options.hours });
           answer(await consoleLink(apiAddress(database.folder), token));
           answer(token);
+          if (!(await belongsSomewhere(db, login.id))) say(stranger(email, options.data));
         } finally {
           await db.destroy();
         }
       });
     });
+}
+
+async function belongsSomewhere(db: Db, userId: string): Promise<boolean> {
+  const membership = await db
+    .selectFrom('memberships')
+    .select('org_id')
+    .where('user_id', '=', userId)
+    .executeTakeFirst();
+  return membership !== undefined;
+}
+
+/** A login may come before its org or its member does, but often the address is mistyped. */
+function stranger(email: string, data: string | undefined): string {
+  return `${email} belongs to no org yet: the API will refuse what this token asks for. Is the address mistyped? If not, make an org with \`${sparkCommand(`org create NAME --admin ${email}`, data)}\`, or have an admin give a member this e-mail; then sign in again.`;
 }
 
 function signingSecret({ folder }: OwnerDatabase): string {

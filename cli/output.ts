@@ -11,6 +11,16 @@ export function answer(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
+/**
+ * A command as it can be typed where the repository lies.
+ * @param data the data folder it is for; undefined where it is the usual one
+ */
+export function sparkCommand(command: string, data: string | undefined): string {
+  if (data === undefined) return `npx spark ${command}`;
+  const quoted = /^[\w./~+-]+$/.test(data) ? data : `'${data.replaceAll("'", "'\\''")}'`;
+  return `npx spark ${command} --data ${quoted}`;
+}
+
 /** Prints the events of a starting or stopping stack, one line each. */
 export function stackPrinter(): (event: StackEvent) => void {
   const began = Date.now();

@@ -104,6 +104,8 @@ test('start, look, sign in, Ctrl-C, and start again where it was', async () => {
   await expect.poll(first.output).toMatch(/\n {2}member\n {2}ey/);
 
   const output = first.output();
+  expect(output).toContain('npx spark keys login EMAIL');
+  expect(output).not.toContain('--data');
   const address = (name: string) => new RegExp(`${name} +(http://\\S+)`).exec(output)?.[1] ?? '';
   const pages = [
     `${address('API').replace('/v1', '')}/readyz`,
@@ -138,12 +140,21 @@ test('start, look, sign in, Ctrl-C, and start again where it was', async () => {
   expect(before.filter(isSameProcess)).toEqual([]);
   expect(await heldPorts()).toEqual([]);
 
-  const again = spark('start');
+  const again = spark('start', '--data', data);
   await expect.poll(again.output, { timeout: UP_MS }).toContain('Ctrl-C stops it');
   expect(again.output()).toContain(`API            ${address('API')}`);
   expect(again.output()).toContain(/Org "Artist Spark": \S+/.exec(output)?.[0] ?? 'an org');
   expect(again.output()).toContain('3600 s');
+  // It can be typed as it is printed.
+  const printed = /npx spark (doctor --data \S+?)\)/.exec(again.output())?.[1] ?? '';
+  const beside = spark(...printed.split(' '));
+  expect([await beside.ended, beside.output()]).toEqual([0, expect.stringContaining('in order')]);
   process.kill(-(again.child.pid ?? 0), 'SIGINT');
   expect(await again.ended).toBe(0);
+  const stopped = spark('doctor', '--data', data);
+  expect(await stopped.ended).toBe(1);
+  expect(stopped.output()).toContain(
+    `Run \`npx spark start --data ${data}\`, then \`npx spark doctor --data ${data}\` again.`,
+  );
   expect(await heldPorts()).toEqual([]);
 }, 300_000);

@@ -4,9 +4,9 @@ import { REAL_DAY_SECONDS, SHORTEST_DAY_SECONDS } from '../domain/calendar.js';
 import { defaultDataFolder } from '../sandbox/data-folder.js';
 import { type Stack, type StackOptions, startStack } from '../sandbox/supervisor.js';
 import { integerArgument } from './arguments.js';
-import { DEMO_ORG, type DemoOrg, type DemoRole, seedDemoOrg } from './demo-org.js';
+import { DEMO_ORG, type DemoOrg, seedDemoOrg } from './demo-org.js';
 import { untilInterrupted } from './interrupt.js';
-import { say, stackPrinter } from './output.js';
+import { say, sparkCommand, stackPrinter } from './output.js';
 import { signToken } from './token.js';
 
 interface StartOptions {
@@ -56,22 +56,24 @@ async function start(options: StartOptions): Promise<void> {
         },
       }),
     running: async (stack) => {
-      if (demo) say(await describe(stack, demo));
+      if (demo) say(await describe(stack, demo, process.env.DATABASE_URL ? undefined : options.data));
       return 'stay';
     },
   });
 }
 
-/** Everything one needs to look inside, with a token per role. */
-async function describe(stack: Stack, { orgId, logins }: DemoOrg): Promise<string> {
+/**
+ * Everything one needs to look inside, with a token per role.
+ * @param data the folder that commands must be given; undefined where they find the database by themselves
+ */
+async function describe(stack: Stack, { orgId, logins }: DemoOrg, data?: string): Promise<string> {
   const { addresses, folder } = stack;
   const { sandbox, apiUrl, temporalAddress, temporalUiUrl, clock, jwtSecret } = addresses;
   const database = new URL(addresses.databaseUrls.owner);
-  const roles = Object.keys(logins) as DemoRole[];
   const tokens = await Promise.all(
-    roles.map(
-      async (role) =>
-        `  ${role}\n  ${await signToken({ secret: jwtSecret, login: logins[role], hours: TOKEN_HOURS })}`,
+    logins.map(
+      async ({ role, login }) =>
+        `  ${role}\n  ${await signToken({ secret: jwtSecret, login, hours: TOKEN_HOURS })}`,
     ),
   );
   return [
@@ -91,7 +93,7 @@ async function describe(stack: Stack, { orgId, logins }: DemoOrg): Promise<strin
     `  A day lasts    ${clock.daySeconds === REAL_DAY_SECONDS ? '24 h (real time)' : `${clock.daySeconds} s`}`,
     '',
     `Org "${DEMO_ORG}": ${orgId}`,
-    `Tokens for "Authorization: Bearer …", good for ${TOKEN_HOURS} h (more: spark keys login EMAIL):`,
+    `Tokens for "Authorization: Bearer …", good for ${TOKEN_HOURS} h (more: ${sparkCommand('keys login EMAIL', data)}; is all well: ${sparkCommand('doctor', data)}):`,
     ...tokens,
     '',
   ].join('\n');

@@ -46,6 +46,11 @@ export function defaultDataFolder(env: NodeJS.ProcessEnv = process.env): string 
   return path.join(base ?? path.join(homedir(), '.local', 'share'), 'artist-spark');
 }
 
+/** Whether a stack was made in a folder, or begun to be: looking makes nothing. */
+export function isDataFolder(folder: string): boolean {
+  return ['stack.json', 'postgres'].some((part) => existsSync(path.join(folder, part)));
+}
+
 /**
  * Opens a data folder and makes it when missing.
  * @throws Error naming the folder when it cannot be made or written.

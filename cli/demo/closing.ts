@@ -1,12 +1,16 @@
 /** What is printed when the story is told: promises, mails, workflows, submissions, and where to look. */
+import { type BusinessClock, toBusiness } from '../../domain/calendar.js';
 import type { StackAddresses } from '../../sandbox/programs.js';
+import { sparkCommand } from '../output.js';
 import type { DemoFacts, MemberFact } from './facts.js';
 import type { PromiseResult } from './promise-result.js';
 import { tally } from './promise-result.js';
+import { CUT_OFF, GENERATED_AT, PARTS, type World } from './queue-plan.js';
+import { businessDate } from './timeline.js';
 
 export function closingReport(facts: DemoFacts, promises: readonly PromiseResult[]): string {
   const kept = promises.filter((promise) => promise.held).length;
-  const { reviews, reposts, queues } = facts;
+  const { reviews, reposts, queues, otherWorkflows } = facts;
   return [
     '',
     '══ What became of it (read from database, Temporal, mailbox and Slack) ══',
@@ -22,7 +26,7 @@ export function closingReport(facts: DemoFacts, promises: readonly PromiseResult
       ),
     ),
     ...columns(
-      'Workflows in Temporal',
+      "The org's workflows in Temporal",
       tally([
         ...reviews.map(({ workflow }) =>
           workflow === null
@@ -33,6 +37,9 @@ export function closingReport(facts: DemoFacts, promises: readonly PromiseResult
         ),
         ...queues.map(({ workflow }) => `queue ${workflow?.toLowerCase() ?? 'missing'}`),
         ...reposts.map(({ workflow }) => `assignment ${workflow?.status.toLowerCase() ?? 'missing'}`),
+        ...otherWorkflows.map(
+          ({ type, status }) => `${kindOf(type)} ${status.toLowerCase().replaceAll('_', ' ')}`,
+        ),
       ]),
     ),
     ...columns(
@@ -43,13 +50,20 @@ export function closingReport(facts: DemoFacts, promises: readonly PromiseResult
             ? `${review.status} (withdrawn)`
             : review.supportEndedAt !== null
               ? `${review.status} and supported`
-              : review.status,
+              : review.status === 'approved' && review.closedAt === null
+                ? 'approved, waits for a queue'
+                : review.status,
         ),
       ),
     ),
     ...columns(
       'Reposts, and how they ended',
-      tally(reposts.map(({ world, status }) => `${world?.replaceAll('_', ' ') ?? 'not played'} → ${status}`)),
+      tally(
+        reposts.map(({ world, status }) => `${world === null ? 'not played' : label(world)} → ${status}`),
+      ),
+      [...new Set(reposts.flatMap(({ world }) => world ?? []))]
+        .sort()
+        .map((world) => `${label(world)}: of a supporter ${PARTS[world]}`),
     ),
     ...creditLines(facts),
     kept === promises.length
@@ -103,12 +117,30 @@ function promiseLines({ title, expected, seen, held, problems }: PromiseResult):
   ];
 }
 
-function columns(title: string, counts: Readonly<Record<string, number>>): string[] {
+function label(world: World): string {
+  return world.replaceAll('_', ' ');
+}
+
+/** `monthlyCreditGrantWorkflow` as `monthly credit grant`. */
+function kindOf(type: string): string {
+  return type
+    .replace(/Workflow$/u, '')
+    .replace(/[A-Z]/gu, (letter) => ` ${letter.toLowerCase()}`)
+    .trim();
+}
+
+/** @param legend what the names mean, a line each */
+function columns(
+  title: string,
+  counts: Readonly<Record<string, number>>,
+  legend: readonly string[] = [],
+): string[] {
   const rows = Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1));
   return [
     title,
     ...rows.map(([name, count]) => `  ${name.padEnd(32)} ${String(count).padStart(3)}`),
     ...(rows.length === 0 ? ['  none'] : []),
+    ...legend.map((line) => `    ${line}`),
     '',
   ];
 }
@@ -124,27 +156,45 @@ export function addressLines(addresses: StackAddresses): string[] {
   ];
 }
 
+/** What the length of the day means for who wants to approve a queue by hand. */
+function paceOf({ daySeconds }: BusinessClock): string {
+  const window = ((CUT_OFF - GENERATED_AT) / 24) * daySeconds;
+  return `A day passes in ${daySeconds} s: a queue can be approved from ${hour(GENERATED_AT)} to ${hour(CUT_OFF)}, for ${Math.round(window)} s.`;
+}
+
+function hour(of: number): string {
+  return `${String(of).padStart(2, '0')}:00`;
+}
+
 /** For --keep: everything one needs to go on by hand. */
 export function keptReport(options: {
   addresses: StackAddresses;
   orgId: string;
   folder: string;
+  /** The last one is the member's. */
   tokens: readonly { who: string; token: string | null }[];
   /** A track that the member may submit. */
   trackUrl: string;
 }): string {
   const { addresses, orgId, folder, tokens, trackUrl } = options;
+  const { clock } = addresses;
+  const example = tokens.at(-1)?.token ?? undefined;
   return [
-    'Everything keeps running. Ctrl-C stops it; `spark start --data` goes on with it:',
+    'Everything keeps running. Ctrl-C stops it. To look at it, and to go on with it after Ctrl-C:',
+    `  ${sparkCommand('doctor', folder)}`,
+    `  ${sparkCommand('start', folder)}`,
+    '',
     ...addressLines(addresses),
     `  API           ${addresses.apiUrl}/v1`,
     `  Data folder   ${folder} (logs in logs/)`,
     `  Org           ${orgId}`,
+    `  Business time ${businessDate(toBusiness(clock, Date.now()))} now, and it runs on. ${paceOf(clock)}`,
     '',
     'Tokens for "Authorization: Bearer …":',
     ...tokens.flatMap(({ who, token }) => [`  ${who}`, `  ${token}`]),
     '',
     'For example, a new submission by that member:',
+    ...(example === undefined ? [] : [`  TOKEN=${example}`]),
     `  curl -X POST ${addresses.apiUrl}/v1/submissions -H "Authorization: Bearer $TOKEN" \\`,
     `    -H 'Idempotency-Key: try-1' -H 'Content-Type: application/json' \\`,
     `    -d '{"track_url":"${trackUrl}"}'`,

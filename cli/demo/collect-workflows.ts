@@ -7,13 +7,14 @@ import type { WorkflowFact } from './facts.js';
 export interface ListedRun {
   workflowId: string;
   status: string;
+  type: string;
 }
 
 /** All runs of an org's workflows. */
 export async function listRuns(client: Client, orgId: string): Promise<ListedRun[]> {
   const runs: ListedRun[] = [];
-  for await (const { workflowId, status } of client.workflow.list({ query: `OrgId = '${orgId}'` })) {
-    runs.push({ workflowId, status: status.name });
+  for await (const { workflowId, status, type } of client.workflow.list({ query: `OrgId = '${orgId}'` })) {
+    runs.push({ workflowId, status: status.name, type });
   }
   return runs;
 }

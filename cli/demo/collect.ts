@@ -5,6 +5,8 @@ import { ledgerViolations } from '../../db/ledger-invariants.js';
 import { loadSettings } from '../../db/settings.js';
 import { type BusinessClock, compression, toBusiness } from '../../domain/calendar.js';
 import type { SandboxAdmin } from '../../sandbox/admin-client.js';
+import { assignmentWorkflowId } from '../../workflows/assignment/contract.js';
+import { dailyQueueId } from '../../workflows/daily-queue/contract.js';
 import { submissionReviewId } from '../../workflows/submission-review/contract.js';
 import { arrivals } from './arrivals.js';
 import { monthFacts } from './collect-month.js';
@@ -88,6 +90,7 @@ export async function collectFacts(sources: Sources, story: StoryRecord, seen: S
   );
   const ids = new Set(submissions.map(({ id }) => submissionReviewId(orgId, id)));
   const reviewPrefix = submissionReviewId(orgId, '');
+  const told = [reviewPrefix, assignmentWorkflowId(orgId, ''), dailyQueueId(orgId, '')];
   const settings = await withOrg(db, orgId, (trx) => loadSettings(trx, orgId));
   return {
     now: toBusiness(clock, Date.now()),
@@ -106,6 +109,7 @@ export async function collectFacts(sources: Sources, story: StoryRecord, seen: S
     strayWorkflows: [...new Set(runs.map((run) => run.workflowId))].filter(
       (id) => id.startsWith(reviewPrefix) && !ids.has(id),
     ),
+    otherWorkflows: runs.filter(({ workflowId }) => !told.some((prefix) => workflowId.startsWith(prefix))),
     refusals: story.refusals,
     strayMails,
     outage: story.outage,

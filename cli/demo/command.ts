@@ -9,7 +9,7 @@ import { demoTracks } from '../../sandbox/soundcloud/catalogue.js';
 import { type Stack, type StackEvent, startStack } from '../../sandbox/supervisor.js';
 import { integerArgument } from '../arguments.js';
 import { untilInterrupted } from '../interrupt.js';
-import { answer, say, stackPrinter } from '../output.js';
+import { answer, say, sparkCommand, stackPrinter } from '../output.js';
 import { addressLines, closingReport, keptReport } from './closing.js';
 import { collectFacts } from './collect.js';
 import { doctorFindings } from './collect-month.js';
@@ -19,6 +19,7 @@ import { buildNetwork, type DemoOps, makeOrg, type Network } from './network.js'
 import { InVainError } from './patience.js';
 import { reviewPlan } from './plan.js';
 import { judgePromises } from './promises.js';
+import { UNREPOST_AFTER_HOURS, USUAL_WATCH_HOURS, WATCH_HOURS } from './queue-plan.js';
 import { Stage } from './stage.js';
 import { tellStory } from './story.js';
 import { Timeline } from './timeline.js';
@@ -85,7 +86,7 @@ async function demo(options: DemoOptions): Promise<void> {
     await untilInterrupted({
       report: say,
       farewell: options.keep
-        ? `Stopped. It goes on where it was with: spark start --data ${folder}`
+        ? `Stopped. Its data folder is ${folder}; it goes on where it was with:\n  ${sparkCommand('start', folder)}`
         : 'Stopped.',
       begin: (signal) =>
         startStack({
@@ -143,7 +144,7 @@ async function perform({ stack, ops, timeline, opening, signal }: Performance): 
   const { addresses } = stack;
   timeline.chapter(
     'The network',
-    'An org with an admin, a moderator and 60 members, made through the HTTP API. To watch:',
+    `An org with an admin, a moderator and 60 members, made through the HTTP API. Days and times on the left are business time: the story is set at the end of ${monthOf(opening)}, whatever today is. Beside them stands the real time since the start. To watch:`,
   );
   for (const line of addressLines(addresses)) answer(` ${line}`);
   const { client: temporal, connection } = createTemporalClient(
@@ -158,6 +159,10 @@ async function perform({ stack, ops, timeline, opening, signal }: Performance): 
     await chooseConnections(sandbox);
     const network = await buildNetwork({ addresses, ops, signal });
     timeline.say('system', '60 members of the tiers T1 to T4 in 3 genre families; all of them sign in.');
+    timeline.say(
+      'act',
+      `Admin sets: the watch over a repost lasts ${WATCH_HOURS} h (by default ${USUAL_WATCH_HOURS} h).`,
+    );
     const tracks = await sandbox.addTracks(demoTracks().map(({ expected: _expected, ...track }) => track));
     const links = new Map(
       plan.map(({ track }, index) => [track, tracks[index] ?? { url: '', shortUrl: '', urn: '' }]),
@@ -201,7 +206,15 @@ async function perform({ stack, ops, timeline, opening, signal }: Performance): 
 
 function introduction(daySeconds: number): string {
   const hour = ((daySeconds * HOUR_MS) / DAY_MS).toFixed(1);
-  return `The demo runs on a stack of its own: databases, Temporal, stand-ins of SoundCloud, Influence Planner, the mail provider and Slack.\nIts business day lasts ${daySeconds} s, so that an hour passes in ${hour} s; everything else is as in production.\nThe first start may take minutes, where the Temporal server has to be built.\n`;
+  return [
+    'The demo runs on a stack of its own: databases, Temporal, stand-ins of SoundCloud, Influence Planner, the mail provider and Slack.',
+    `Its business day lasts ${daySeconds} s, so that an hour passes in ${hour} s; limits of requests to the systems outside are as much higher.`,
+    `Program and rules are those of production. Two settings differ from an org's defaults, so that credits move and reposts come`,
+    `down within the story: the watch over a repost lasts ${WATCH_HOURS} h rather than ${USUAL_WATCH_HOURS}, and from the second day on reposts are taken down`,
+    `${UNREPOST_AFTER_HOURS} h after their slot, where by default they stay. What members and SoundCloud do is played by a script.`,
+    'The first start may take minutes, where the Temporal server has to be built.',
+    '',
+  ].join('\n');
 }
 
 /** The Monday before a first of the month that is a Wednesday, at midnight: the month ends in the middle of the story. */
@@ -210,6 +223,11 @@ function openingAfter(today: Date): number {
     const first = new Date(Date.UTC(today.getUTCFullYear(), month, 1));
     if (first.getUTCDay() === WEDNESDAY) return first.getTime() - 2 * DAY_MS;
   }
+}
+
+/** `September 2026`. */
+function monthOf(instant: number): string {
+  return new Date(instant).toLocaleDateString('en-GB', { month: 'long', year: 'numeric', timeZone: 'UTC' });
 }
 
 /** The member is one who may submit again: the track was withdrawn. */

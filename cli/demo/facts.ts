@@ -143,6 +143,8 @@ export interface DemoFacts {
   reposts: RepostFact[];
   /** Dates on which the story has queues: two that are approved, and one that is left lying. */
   queueDates: readonly [string, string, string];
+  /** Runs of the org's other lifecycles in Temporal, as it names their types. */
+  otherWorkflows: { type: string; status: string }[];
   /** Ids of assignments in Temporal that belong to none of the org. */
   strayReposts: string[];
   /** Commands to whatever lifecycle that have no outcome. */

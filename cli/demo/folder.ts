@@ -12,6 +12,7 @@ import {
   readRecord,
   writeRecord,
 } from '../../sandbox/recorded-process.js';
+import { sparkCommand } from '../output.js';
 
 const PREFIX = 'artist-spark-demo-';
 /** Names the process whose run the folder belongs to. */
@@ -28,7 +29,7 @@ export function makeDemoFolder(wish: string | undefined): string {
   const folder = path.resolve(wish);
   if (existsSync(folder) && readdirSync(folder).length > 0) {
     throw new Error(
-      `${folder} is not empty. The demo starts from nothing: name a new folder with --data, or leave it out. To go on with a demo that was kept: spark start --data ${folder}`,
+      `${folder} is not empty. The demo starts from nothing: name a new folder with --data, or leave it out. To go on with a demo that was kept: ${sparkCommand('start', folder)}`,
     );
   }
   mkdirSync(folder, { recursive: true });
@@ -51,10 +52,16 @@ export async function removeDemoFolder(folder: string): Promise<void> {
   rmSync(folder, { recursive: true, force: true });
 }
 
+/** Demo folders below the temporary folder, kept or left behind. */
+export function demoFolders(): string[] {
+  return readdirSync(tmpdir())
+    .filter((entry) => entry.startsWith(PREFIX))
+    .map((entry) => path.join(tmpdir(), entry));
+}
+
 /** Clears what runs left behind that were killed: servers that still run, and their folders. */
 export async function sweepDemoFolders(report: (message: string) => void): Promise<void> {
-  for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(PREFIX))) {
-    const folder = path.join(tmpdir(), name);
+  for (const folder of demoFolders()) {
     const ownerFile = path.join(folder, OWNER);
     if (!existsSync(ownerFile)) continue;
     const owner = readRecord(ownerFile);
@@ -66,6 +73,9 @@ export async function sweepDemoFolders(report: (message: string) => void): Promi
 
 function owned(folder: string): string {
   writeRecord(path.join(folder, OWNER), ownRecord('spark demo'));
-  writeFileSync(path.join(folder, 'README'), 'Data of an Artist Spark demo. It may be deleted.\n');
+  writeFileSync(
+    path.join(folder, 'README'),
+    'Data of an Artist Spark demo. Once it is stopped, it may be deleted. Made as root, its database may lie in\n/var/lib/artist-spark/data/<id>: postgres/home says where, and that folder may be deleted too.\n',
+  );
   return folder;
 }

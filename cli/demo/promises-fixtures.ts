@@ -72,6 +72,7 @@ export function goodFacts(): DemoFacts {
     ],
     unhealthyAccounts: [],
     doctor: [],
+    otherWorkflows: [],
     reviews: reviewPlan().map((planned) => goodReview(planned, reposts)),
     accepted: reviewPlan().length,
     strayWorkflows: [],

@@ -9,7 +9,7 @@ type Promised =
   | 'Members have'
   | 'Every accepted'
   | 'Bad requests'
-  | 'Every review ends'
+  | 'Every submission gets one decision'
   | 'Every submission is answered'
   | 'Ops are warned'
   | 'A breach goes'
@@ -132,28 +132,28 @@ const BREAKS: [what: string, promise: Promised, spoil: (facts: DemoFacts) => voi
   ],
   [
     'another status',
-    'Every review ends',
+    'Every submission gets one decision',
     (facts) => {
       review(facts, 'Undertow').status = 'pending';
     },
   ],
   [
     'nobody named as decider',
-    'Every review ends',
+    'Every submission gets one decision',
     (facts) => {
       review(facts, 'Undertow').decidedBy = null;
     },
   ],
   [
     'two final events',
-    'Every review ends',
+    'Every submission gets one decision',
     ({ reviews }) => {
       for (const { events } of reviews) events.push(last(events));
     },
   ],
   [
     'a decision applied twice',
-    'Every review ends',
+    'Every submission gets one decision',
     (facts) => {
       const { commands } = review(facts, 'After Hours');
       commands.push(last(commands));
@@ -161,7 +161,7 @@ const BREAKS: [what: string, promise: Promised, spoil: (facts: DemoFacts) => voi
   ],
   [
     'a rejection without reason',
-    'Every review ends',
+    'Every submission gets one decision',
     (facts) => {
       review(facts, 'Tidal Maps').rejectReason = 'No.';
     },

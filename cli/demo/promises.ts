@@ -127,7 +127,7 @@ function refusedWithReason({ refusals }: DemoFacts): PromiseResult {
 
 function endedAsDecided({ reviews, people }: DemoFacts): PromiseResult {
   return judged(
-    'Every review ends as it was decided, once, and knows by whom',
+    'Every submission gets one decision, the one that was given, and names who gave it',
     {
       expected: counted(tally(reviewPlan().map((planned) => planned.ending))),
       seen: counted(tally(reviews.map(endingOf))),

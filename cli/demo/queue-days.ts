@@ -7,13 +7,19 @@ import { HOUR_MS } from '../../domain/calendar.js';
 import { changeSettings } from './network.js';
 import { InVainError } from './patience.js';
 import { bringIn, type QueuedAssignment, readQueue } from './queue-draft.js';
-import { GIVEN_CREDITS, LINKED, QUEUE_CASTS, UNREPOST_AFTER_HOURS, type World } from './queue-plan.js';
+import {
+  CUT_OFF,
+  GENERATED_AT,
+  GIVEN_CREDITS,
+  LINKED,
+  QUEUE_CASTS,
+  UNREPOST_AFTER_HOURS,
+  type World,
+} from './queue-plan.js';
 import type { Stage } from './stage.js';
 import { playRepost, type Repost } from './supporters.js';
 
 const HINT = 'Look at the workflow daily-queue of the date in the Temporal UI and at the log of the worker.';
-const GENERATED_AT = 6;
-const CUT_OFF = 12;
 /** All of a queue is settled by the day after tomorrow: proof, answer of ops, watch. */
 const SETTLED_BY_MS = 36 * HOUR_MS;
 
@@ -36,7 +42,10 @@ export async function giveCredits(stage: Stage): Promise<void> {
 /** From the next queue on reposts come down after some hours, as planned. */
 export async function planUnreposts(stage: Stage): Promise<void> {
   await changeSettings(stage.ops('admin'), { unrepost_after_hours: UNREPOST_AFTER_HOURS });
-  stage.timeline.say('act', `Admin sets: from now on reposts come down after ${UNREPOST_AFTER_HOURS} h.`);
+  stage.timeline.say(
+    'act',
+    `Admin sets: from now on reposts come down after ${UNREPOST_AFTER_HOURS} h (by default they stay).`,
+  );
 }
 
 /**
@@ -119,7 +128,7 @@ export class QueuePlay {
     await playRepost(this.#stage, repost);
     if (repost.world !== 'skipped') return;
     const substitute = await this.#substituteOf(repost);
-    tell(this.#stage, substitute, 'steps in');
+    tell(this.#stage, substitute, `steps in for ${this.#stage.network.nameOf(repost.handle)}`);
     await playRepost(this.#stage, substitute);
   }
 
@@ -171,9 +180,19 @@ function repostOf(stage: Stage, row: QueuedAssignment, day: number): Repost {
   return { id: row.id, track, handle, slotAt: Date.parse(row.slot_at), world: planned ?? usual };
 }
 
-function tell({ timeline, network }: Stage, { track, handle, slotAt }: Repost, how = 'is asked'): void {
+function tell(
+  { timeline, network }: Stage,
+  { track, handle, slotAt, world }: Repost,
+  how = 'is asked',
+): void {
   const time = new Date(slotAt).toISOString().slice(11, 16);
-  timeline.say('system', `${network.nameOf(handle)} ${how} for ${track}, slot ${time}.`);
+  const name = network.nameOf(handle);
+  timeline.say(
+    'system',
+    world === 'scheduled' || world === 'planned_scheduled'
+      ? `Influence Planner is asked to repost ${track} for ${name}, whose account is linked there, slot ${time}.`
+      : `${name} ${how} for ${track}, slot ${time}.`,
+  );
 }
 
 /** A repost that is missing counts only beside one of the same track that is known to be later. */

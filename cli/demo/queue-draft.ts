@@ -1,6 +1,6 @@
 /** What ops do to the draft of a queue, through the API. */
 import { z } from 'zod';
-import type { PlannedRepost } from './queue-plan.js';
+import { PARTS, type PlannedRepost } from './queue-plan.js';
 import type { Stage } from './stage.js';
 
 const assignmentRow = z.object({
@@ -40,25 +40,31 @@ export async function bringIn(
         moderator,
         `${path}/drop`,
         { assignment_id: row.id },
-        `Moderator drops ${old} for ${track}.`,
+        `Moderator takes ${old} out of the draft for ${track}.`,
       );
     } else {
       await stage.act(
         moderator,
         `${path}/swap`,
         { assignment_id: row.id, supporter_id: network.idOf(next.handle) },
-        `Moderator swaps ${old} for ${network.nameOf(next.handle)} in the draft, for ${track}.`,
+        `In the draft for ${track} moderator has ${network.nameOf(next.handle)} come in for ${old}: ${part(next)}.`,
       );
     }
   }
-  for (const { handle } of missing) {
+  for (const one of missing) {
+    const { handle } = one;
     await stage.act(
       moderator,
       `${path}/add`,
       { submission_id, supporter_id: network.idOf(handle) },
-      `Moderator adds ${network.nameOf(handle)} for ${track}.`,
+      `To the draft for ${track} moderator adds ${network.nameOf(handle)}: ${part(one)}.`,
     );
   }
+}
+
+/** The script's reason; ops of a real network would have their own. */
+function part({ world }: PlannedRepost): string {
+  return `the story needs a supporter ${PARTS[world]}`;
 }
 
 /** The queue of a date as ops see it. */

@@ -21,13 +21,30 @@ export type World =
   | 'planned_scheduled'
   | 'planned';
 
+/** After "a supporter": why ops of the story want one, and what the last table means by each part. */
+export const PARTS: Readonly<Record<World, string>> = {
+  scheduled: 'for whom Influence Planner makes the repost, which stays',
+  kept: 'who reposts by hand, proves it and leaves it up',
+  taken_down: 'who reposts and proves it, and takes it down within the watch',
+  absent: 'who says nothing and never reposts',
+  hidden: "who reposts and proves it while SoundCloud's lists come back empty",
+  skipped: 'who says in time that there will be no repost, so that somebody steps in',
+  planned_scheduled: 'for whom Influence Planner makes the repost, and takes it down as planned',
+  planned: 'who reposts by hand, and takes it down as planned',
+};
+
 export interface PlannedRepost {
   /** Handle of the supporter. */
   handle: string;
   world: World;
 }
 
-/** Hours of the watch in the demo, so that credits move within the story (the org's default is 48). */
+/** Hours of the day at which a queue is drafted, and until which it can be approved (the org's defaults). */
+export const GENERATED_AT = 6;
+export const CUT_OFF = 12;
+/** Hours of the watch that the org has by default. */
+export const USUAL_WATCH_HOURS = 48;
+/** Hours of the watch in the demo, so that credits move within the story. */
 export const WATCH_HOURS = 12;
 /** Hours after the slot at which reposts of the second queue come down as planned. */
 export const UNREPOST_AFTER_HOURS = 3;

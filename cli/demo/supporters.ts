@@ -50,12 +50,12 @@ export async function playRepost(stage: Stage, repost: Repost): Promise<void> {
       await repostAndProve(stage, repost);
       await completed(stage, repost);
       await stage.untilBusiness(repost.slotAt + REGRETS_AFTER_MS);
-      return takeDown(stage, repost, 'takes it down again, within the watch');
+      return takeDown(stage, repost, ' again, within the watch');
     case 'planned':
       await repostAndProve(stage, repost);
       await completed(stage, repost);
       await stage.untilBusiness(repost.slotAt + UNREPOST_AFTER_HOURS * HOUR_MS + A_LITTLE_LATER_MS);
-      return takeDown(stage, repost, `takes it down, ${UNREPOST_AFTER_HOURS} h after its slot as planned`);
+      return takeDown(stage, repost, `, ${UNREPOST_AFTER_HOURS} h after its slot as planned`);
   }
 }
 
@@ -84,7 +84,7 @@ async function takeDown(stage: Stage, repost: Repost, how: string): Promise<void
   await stage.sources.sandbox.removeRepost(repost.handle, stage.url(repost.track));
   stage.timeline.say(
     'act',
-    `${stage.network.nameOf(repost.handle)} has ${repost.track} reposted and ${how}.`,
+    `${stage.network.nameOf(repost.handle)} takes the repost of ${repost.track} down${how}.`,
   );
 }
 

@@ -44,6 +44,19 @@ export function businessTime(at: number): string {
   return `${weekday} ${date.toISOString().slice(11, 16)}`;
 }
 
+/** `Tue 2 Dec 2025, 13:24`, as the org reads it (UTC). */
+export function businessDate(at: number): string {
+  const date = new Date(at);
+  const day = date.toLocaleDateString('en-GB', {
+    day: 'numeric',
+    month: 'short',
+    year: 'numeric',
+    timeZone: 'UTC',
+  });
+  const weekday = date.toLocaleDateString('en-GB', { weekday: 'short', timeZone: 'UTC' });
+  return `${weekday} ${day}, ${date.toISOString().slice(11, 16)}`;
+}
+
 function realTime(ms: number): string {
   const seconds = Math.floor(ms / 1_000);
   return `${String(Math.floor(seconds / 60)).padStart(2)}:${String(seconds % 60).padStart(2, '0')}`;

@@ -3,21 +3,21 @@ import { HOUR_MS } from '../../domain/calendar.js';
 import type { SeenWait } from './facts.js';
 import { businessTime, type Mark } from './timeline.js';
 
-/** What a wait means to a reader: for whom, until when, who can act. Waits that read the same are told once. */
+/** What a wait means to a reader: for whom, until when, who can act. Waits that read the same are told once, of one submission or of several. */
 export function describeWait(wait: SeenWait, whoCanAct: string): string {
   switch (wait.stage) {
     case 'live_link': {
       const left = ((wait.remainingMs ?? 0) / HOUR_MS).toFixed(1);
-      return `waits for the live link, clock stopped with ${left} h left; to act: ${whoCanAct}`;
+      return `waiting for the live link, clock stopped with ${left} h left; to act: ${whoCanAct}`;
     }
     case 'queue':
-      return `waits for its queue; to act: ${whoCanAct}`;
+      return `waiting for a queue; to act: ${whoCanAct}`;
     case 'support':
-      return `waits for ${wait.waitingOn === 'queue' ? 'a replacement' : 'its reposts'}; to act: ${whoCanAct}`;
+      return `waiting for ${wait.waitingOn === 'queue' ? 'a replacement' : 'reposts'}; to act: ${whoCanAct}`;
     default: {
       const until = wait.dueAt === null ? 'without a deadline' : `until ${businessTime(wait.dueAt)}`;
       const broken = wait.breached ? ', BREACHED' : '';
-      return `waits for ${wait.waitingOn} ${until}${broken}; to act: ${whoCanAct}`;
+      return `waiting for ${wait.waitingOn} ${until}${broken}; to act: ${whoCanAct}`;
     }
   }
 }
@@ -26,7 +26,7 @@ export function describeWait(wait: SeenWait, whoCanAct: string): string {
 export function describeRepost(type: string, reason: string | null): { line: string; mark: Mark } | null {
   switch (type) {
     case 'assignment.completed':
-      return { line: 'the repost counts; its watch begins', mark: 'system' };
+      return { line: 'the repost counts, and the watch over it begins', mark: 'system' };
     case 'assignment.skipped':
       return { line: 'skipped; the credits go back to the artist', mark: 'system' };
     case 'assignment.failed':

@@ -114,19 +114,32 @@ export class Witness {
     }
   }
 
-  /** `Undertow by Velvet Harbor`. */
+  /** `Undertow by Velvet Harbor`, with who makes the repost where the supporter does not. */
   async #nameOfRepost(assignmentId: string): Promise<string | undefined> {
     const known = this.#reposts.get(assignmentId);
     if (known !== undefined) return known;
     const { sources, nameOf, nameOfMember } = this.#options;
     const row = await sources.db
-      .selectFrom('soundcloud_queue_assignments')
-      .select(['submission_id', 'supporter_id'])
-      .where('org_id', '=', sources.orgId)
-      .where('id', '=', assignmentId)
+      .selectFrom('soundcloud_queue_assignments as assignment')
+      .select((select) => [
+        'assignment.submission_id',
+        'assignment.supporter_id',
+        select
+          .exists(
+            select
+              .selectFrom('soundcloud_schedules as item')
+              .select('item.id')
+              .whereRef('item.assignment_id', '=', 'assignment.id')
+              .where('item.status', 'in', ['scheduled', 'completed']),
+          )
+          .as('scheduled'),
+      ])
+      .where('assignment.org_id', '=', sources.orgId)
+      .where('assignment.id', '=', assignmentId)
       .executeTakeFirst();
     if (row === undefined) return undefined;
-    const name = `${nameOf(row.submission_id) ?? row.submission_id} by ${nameOfMember(row.supporter_id)}`;
+    const maker = row.scheduled ? ' (made by Influence Planner)' : '';
+    const name = `${nameOf(row.submission_id) ?? row.submission_id} by ${nameOfMember(row.supporter_id)}${maker}`;
     this.#reposts.set(assignmentId, name);
     return name;
   }
@@ -216,7 +229,7 @@ export class Witness {
       news.push({ name, line: row.status === 'failed' ? `mail "${what}" failed` : `mail "${what}"` });
     }
     for (const { line, names } of grouped(news))
-      this.#say('system', `${line} to the member of ${listed(names)}`);
+      this.#say('system', `${line} to the ${names.length === 1 ? 'member' : 'members'} of ${listed(names)}`);
   }
 
   async #notifications(): Promise<void> {

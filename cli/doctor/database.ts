@@ -56,7 +56,7 @@ export async function checkDatabase(url: string, { orgSchedules }: DoctorChoice)
   if (pending.length > 0) {
     findings.push({
       area: 'migrations',
-      problem: `Not applied: ${pending.join(', ')}.`,
+      problem: `Not applied: ${shortened(pending)}.`,
       repair: 'Run `spark migrate`, then `spark doctor` again (the rest was not looked at).',
     });
     return { findings, openRows: [], scheduling: null };
@@ -73,6 +73,14 @@ export async function checkDatabase(url: string, { orgSchedules }: DoctorChoice)
   } finally {
     await db.destroy();
   }
+}
+
+/** An empty database misses all of them, which nobody wants to read. */
+function shortened(names: readonly string[]): string {
+  const [first, ...more] = names;
+  const last = more.at(-1);
+  if (names.length <= 3 || last === undefined) return names.join(', ');
+  return `${names.length} migrations, ${first} to ${last}`;
 }
 
 async function checkOutbox(db: Db): Promise<Finding[]> {

@@ -102,7 +102,7 @@ describe('lists', () => {
     expect(urns(await soundcloud.userReposts(urn('silver-foxes')))).toEqual([urn('undertow')]);
     expect(await soundcloud.reposters('soundcloud:tracks:1')).toBeNull();
     expect(await soundcloud.userReposts('soundcloud:users:1')).toBeNull();
-    await expect(sandbox.admin.removeRepost('silver-foxes', BLOCKED)).rejects.toThrow('422');
+    await expect(sandbox.admin.removeRepost('neon-orchard', BLOCKED)).rejects.toThrow('422');
   });
 
   test('a profile that is deleted is gone from everywhere until it comes back', async () => {
