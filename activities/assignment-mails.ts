@@ -4,9 +4,9 @@ import type { Trx } from '../db/client.js';
 import type { AssignmentState } from '../domain/assignment-state.js';
 import { HOUR_MS } from '../domain/calendar.js';
 import { earningOf } from '../domain/credits.js';
-import { withoutToken } from '../domain/proof.js';
 import type { OrgSettings } from '../domain/settings.js';
 import { dueAt } from '../domain/sla.js';
+import { withoutToken } from '../domain/track-url.js';
 import { queueMemberMail } from './member-mails.js';
 import { addressOf } from './track-label.js';
 

@@ -13,6 +13,7 @@ import { type Db, withOrg } from '../db/client.js';
 import { readClock } from '../db/clock.js';
 import { dayIndex } from '../domain/attribution.js';
 import { compression } from '../domain/calendar.js';
+import { withoutToken } from '../domain/track-url.js';
 import { ProviderError } from '../providers/errors.js';
 import { RequestNotYetAllowed } from '../providers/rate-limit.js';
 import type { SoundCloudPort, SoundCloudTrack } from '../providers/soundcloud/port.js';
@@ -150,7 +151,7 @@ export function createAttributionCaptureActivities({
     chunk: readonly ClaimedAttribution[],
     signal: AbortSignal,
   ): Promise<Map<ClaimedAttribution, SoundCloudTrack>> {
-    const isPrivate = (claim: ClaimedAttribution) => /\/s-[^/]+$/.test(claim.track_url);
+    const isPrivate = (claim: ClaimedAttribution) => withoutToken(claim.track_url) !== claim.track_url;
     const urns = chunk.flatMap((claim) =>
       claim.track_urn === null || isPrivate(claim) ? [] : [claim.track_urn],
     );

@@ -1,6 +1,5 @@
 /** Reads SoundCloud's lists of reposts: what both the proof of an assignment and the look for a schedule search in. */
-import { withoutToken } from '../domain/proof.js';
-import { parseTrackUrl } from '../domain/track-url.js';
+import { parseTrackUrl, withoutToken } from '../domain/track-url.js';
 import type { ProviderError } from '../providers/errors.js';
 import type { SoundCloudPage, SoundCloudPort } from '../providers/soundcloud/port.js';
 

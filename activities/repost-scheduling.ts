@@ -5,6 +5,7 @@
 import { sql } from 'kysely';
 import type { Trx } from '../db/client.js';
 import { jsonb } from '../db/json.js';
+import { PRIVATE_LINK } from '../domain/track-url.js';
 
 /** An assignment that was just published. */
 export interface PublishedRepost {
@@ -45,7 +46,7 @@ export async function scheduleReposts(
       join public.soundcloud_settings settings on settings.org_id = ${orgId} and settings.auto_schedule
       join public.soundcloud_queue_assignments a on a.org_id = ${orgId} and a.id = w.assignment_id
       join public.soundcloud_submissions s on s.org_id = ${orgId} and s.id = w.submission_id
-        and coalesce(s.live_link_url, s.track_url) !~ '/s-[^/]+$'
+        and coalesce(s.live_link_url, s.track_url) !~ ${PRIVATE_LINK}
       join public.soundcloud_member_accounts account on account.org_id = ${orgId}
         and account.member_id = w.supporter_id and account.platform = 'soundcloud'
         and account.connection_data -> 'influence_planner' ->> 'status' = 'LINKED'

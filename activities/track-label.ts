@@ -1,5 +1,5 @@
 /** What summaries, details, notifications and mails call a track. */
-import { withoutToken } from '../domain/proof.js';
+import { withoutToken } from '../domain/track-url.js';
 
 /** The track's address in words, without the secret token of a private link: it goes into summaries and messages. */
 export function addressOf(trackUrl: string): string {

@@ -217,7 +217,8 @@ describe('a data folder that is not there', () => {
       expect({ code, out }).toEqual({ code: 1, out: '' });
       expect(err).toContain(`There is no data folder at ${mistyped}.`);
       expect(err).toContain(`\`npx spark start --data ${mistyped}\``);
-      const atHome = await spark(args, { DATABASE_URL: '', HOME: parent, XDG_DATA_HOME: '' });
+      const nowhere = { DATABASE_URL: '', HOME: parent, XDG_DATA_HOME: '', SPARK_HOME: '' };
+      const atHome = await spark(args, nowhere);
       expect(atHome.code).toBe(1);
       expect(atHome.err).toContain('Start one with `npx spark start`');
       expect(readdirSync(parent)).toEqual([]);

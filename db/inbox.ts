@@ -1,5 +1,6 @@
 /** The ops inbox: everything that waits for somebody, soonest due first. */
 import { type Selectable, sql } from 'kysely';
+import { PRIVATE_LINK } from '../domain/track-url.js';
 import type { Queryable } from './client.js';
 import type { Keyset } from './keyset.js';
 import type { SoundcloudWaits } from './schema.js';
@@ -86,7 +87,7 @@ export function listInbox(
       // Without the secret token of a private track.
       sql<string | null>`coalesce(
         nullif(concat_ws(' – ', submission.artist_name, submission.track_name), ''),
-        regexp_replace(submission.track_url, '/s-[^/]+$', ''),
+        regexp_replace(submission.track_url, ${PRIVATE_LINK}, '\\1'),
         'Queue of ' || queue.date,
         member.name || ': ' || to_char(change.amount, 'FMSG9999999') || ' credits')`.as('label'),
       sql<string | null>`wait.due_at::text`.as('sort_key'),

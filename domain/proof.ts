@@ -3,7 +3,7 @@
  * or of the repost on it. It only says where to look; whether the repost is there is seen by looking
  * (proof-evidence.ts).
  */
-import { parseTrackUrl } from './track-url.js';
+import { parseTrackUrl, withoutToken } from './track-url.js';
 
 export interface ProofSubject {
   /** Canonical addresses of the track: the submitted one and, where there is one, the public one. */
@@ -43,11 +43,6 @@ function ofProfile(text: string, handle: string, { supporterHandle }: ProofSubje
   const page = new RegExp(`soundcloud\\.com/${handle}/([a-z-]+)`, 'i').exec(text)?.[1]?.toLowerCase();
   const url = `https://soundcloud.com/${handle}${page === undefined ? '' : `/${page}`}`;
   return { ok: true, url, kind: page === undefined ? 'profile' : 'repost' };
-}
-
-/** The same track with and without the secret token of its private link. */
-export function withoutToken(trackUrl: string): string {
-  return trackUrl.replace(/\/s-[^/]+$/, '');
 }
 
 function whyNot(code: string): string {

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MAX_TRACK_URL_TEXT, parseTrackUrl, TRACK_URL_CODES, type TrackUrlCode } from './track-url.js';
+import {
+  MAX_TRACK_URL_TEXT,
+  parseTrackUrl,
+  TRACK_URL_CODES,
+  type TrackUrlCode,
+  withoutToken,
+} from './track-url.js';
 
 const TRACK = 'https://soundcloud.com/night-harbour/low-tide';
 
@@ -147,6 +153,34 @@ const REFUSED: [name: string, text: string, code: TrackUrlCode][] = [
   ['very long path', `https://soundcloud.com/a/${'b'.repeat(256)}`, 'track_url_malformed'],
   ['very long text', `${TRACK} ${'x'.repeat(MAX_TRACK_URL_TEXT)}`, 'track_url_too_long'],
 ];
+
+describe('the secret token of a private link', () => {
+  it.each([
+    [
+      'https://soundcloud.com/neon-orchard/first-light/s-Qx7LmT2pV9a',
+      'https://soundcloud.com/neon-orchard/first-light',
+    ],
+    [
+      'https://soundcloud.com/neon-orchard/sets/tapes/s-Qx7LmT2pV9a',
+      'https://soundcloud.com/neon-orchard/sets/tapes',
+    ],
+    [
+      'https://soundcloud.com/neon-orchard/s-bahn/s-Qx7LmT2pV9a',
+      'https://soundcloud.com/neon-orchard/s-bahn',
+    ],
+  ])('is taken from %s', (address, bare) => {
+    expect(withoutToken(address)).toBe(bare);
+  });
+
+  it.each([
+    'https://soundcloud.com/neon-orchard/first-light',
+    'https://soundcloud.com/neon-orchard/s-bahn',
+    'https://soundcloud.com/neon-orchard/sets/s-mix',
+    'https://on.soundcloud.com/s-abc',
+  ])('is not seen in %s', (address) => {
+    expect(withoutToken(address)).toBe(address);
+  });
+});
 
 describe('parseTrackUrl', () => {
   it.each(ACCEPTED)('accepts: %s', (_name, text, url, kind) => {

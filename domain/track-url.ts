@@ -65,6 +65,17 @@ const TRACK_PAGE = /^(?:albums|comments|comment-\d+|likes|recommended|related|re
 
 const SLUG = /^[a-z0-9_-]{1,255}$/;
 const SECRET_TOKEN = /^s-[A-Za-z0-9]{4,40}$/;
+
+/**
+ * An address with a secret token, its first group the address without it; in words that JavaScript and PostgreSQL read
+ * alike. A token stands behind the name of a track or set: `/artist/s-bahn` and `/artist/sets/s-mix` are public.
+ */
+export const PRIVATE_LINK = '^([a-z]+://[^/]+/[^/]+/(?:sets/[^/]+|(?!sets/)[^/]+))/s-[^/]+$';
+
+/** The same track with and without the secret token of its private link. */
+export function withoutToken(trackUrl: string): string {
+  return trackUrl.replace(new RegExp(PRIVATE_LINK), '$1');
+}
 const SHORT_CODE = /^[A-Za-z0-9_-]{2,64}$/;
 
 const PLACEHOLDER =

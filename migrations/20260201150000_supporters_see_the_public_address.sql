@@ -16,7 +16,8 @@ set search_path = ''
 as $$
   select seen.assignment_id, s.id,
     case when seen.in_charge then coalesce(s.live_link_url, s.track_url)
-      else pg_catalog.regexp_replace(coalesce(s.live_link_url, s.track_url), '/s-[^/]+$', '')
+      else pg_catalog.regexp_replace(coalesce(s.live_link_url, s.track_url),
+        '^([a-z]+://[^/]+/[^/]+/(?:sets/[^/]+|(?!sets/)[^/]+))/s-[^/]+$', '\1')
     end,
     s.track_name, s.artist_name, s.family
   from (

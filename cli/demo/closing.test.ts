@@ -1,6 +1,6 @@
 /** What is printed at the end can be typed as it stands. */
 import { execFileSync } from 'node:child_process';
-import { expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { toReal } from '../../domain/calendar.js';
 import type { StackAddresses } from '../../sandbox/programs.js';
 import { sparkCommand } from '../output.js';
@@ -9,6 +9,10 @@ import { goodFacts } from './promises-fixtures.js';
 import { PARTS } from './queue-plan.js';
 
 const WEDNESDAY_AT_TWO = Date.UTC(2026, 3, 1, 14);
+
+// Ten business minutes of a short day pass in half a second.
+beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }));
+afterEach(() => void vi.useRealTimers());
 
 /** A clock on which it is Wednesday, 1 April 2026, 14:00 now. */
 function clockOf(daySeconds: number) {

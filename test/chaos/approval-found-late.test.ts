@@ -13,7 +13,7 @@ import { eventually } from '../support/review-facts.js';
 import { createWorld, type World } from '../support/world.js';
 
 /** From the draft to its cut-off. */
-const PROMISED_MS = 6_000;
+const PROMISED_MS = 10_000;
 const LAPSED = { 'queue.drafted': 1, 'submission.shifted': 1, 'queue.lapsed': 1 };
 
 let world: World;
