@@ -1,6 +1,7 @@
 /** The ops inbox: everything that waits for somebody, by time to breach. */
 import { z } from 'zod';
 import { type InboxRow, listInbox } from '../db/inbox.js';
+import { dateOfDailyQueue } from '../workflows/daily-queue/contract.js';
 import { withPaths } from './command-paths.js';
 import { pageOf, pageQuery, readCursor, toPage } from './pagination.js';
 import { defineRoute } from './route.js';
@@ -62,9 +63,9 @@ export function waitJson(row: WaitColumns): z.infer<typeof waitSchema> {
   return { stage, waiting_on, who_can_act, how_to_act, ...times, paused, remaining_ms, breached };
 }
 
-/** A queue is addressed by its date, with which the id of its workflow ends. */
+/** A queue is addressed by its date. */
 function addressOf({ entity_type, entity_id, workflow_id }: WaitColumns): string {
-  return entity_type === 'queue' ? (workflow_id?.split(':').at(-1) ?? entity_id) : entity_id;
+  return entity_type === 'queue' && workflow_id !== undefined ? dateOfDailyQueue(workflow_id) : entity_id;
 }
 
 const SORT = 'due_at,workflow_id';

@@ -26,8 +26,8 @@ export interface PageKey {
   id: string;
 }
 
-const cursorSchema = (id: z.ZodType<string>) =>
-  z.strictObject({ s: z.string(), v: z.string().max(500).nullable(), i: id });
+const cursorSchema = z.strictObject({ s: z.string(), v: z.string().max(500).nullable(), i: z.string() });
+const uuidKey = z.uuid();
 
 /**
  * @param sort the sort in use; a cursor made for another one is refused.
@@ -37,7 +37,7 @@ const cursorSchema = (id: z.ZodType<string>) =>
 export function readCursor(
   cursor: string | undefined,
   sort: string,
-  id: z.ZodType<string> = z.uuid(),
+  id: z.ZodType<string> = uuidKey,
 ): PageKey | undefined {
   if (cursor === undefined) return undefined;
   let content: unknown;
@@ -46,8 +46,9 @@ export function readCursor(
   } catch (error) {
     throw new Problem('invalid_cursor', { cause: error });
   }
-  const parsed = cursorSchema(id).safeParse(content);
-  if (!parsed.success || parsed.data.s !== sort) throw new Problem('invalid_cursor');
+  const parsed = cursorSchema.safeParse(content);
+  if (!parsed.success || parsed.data.s !== sort || !id.safeParse(parsed.data.i).success)
+    throw new Problem('invalid_cursor');
   return { value: parsed.data.v, id: parsed.data.i };
 }
 

@@ -138,12 +138,12 @@ export async function submissionDetail(
 /** What is waited for as its member reads it: the commands of ops are not for members. */
 function inMembersWords(wait: WaitRow): WaitRow {
   if (wait.waiting_on !== 'ops') return wait;
-  const how_to_act = {
-    decision: 'nothing to do: the decision is mailed to you; withdraw takes the submission back',
-    queue: 'nothing to do: the team says whether it waits on; withdraw takes the submission back',
-  }[wait.stage];
-  const nothing = 'nothing to do: the team says whether it waits on';
-  return { ...wait, who_can_act: 'the team', how_to_act: how_to_act ?? nothing };
+  const outlook =
+    wait.stage === 'decision' ? 'the decision is mailed to you' : 'the team says whether it waits on';
+  // Once it was published in a queue, others count on it.
+  const open = wait.stage === 'decision' || wait.stage === 'queue';
+  const wayOut = open ? '; withdraw takes the submission back' : '';
+  return { ...wait, who_can_act: 'the team', how_to_act: `nothing to do: ${outlook}${wayOut}` };
 }
 
 /** The driver gives dates as text; the generated types do not know. */

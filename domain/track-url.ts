@@ -71,10 +71,11 @@ const SECRET_TOKEN = /^s-[A-Za-z0-9]{4,40}$/;
  * alike. A token stands behind the name of a track or set: `/artist/s-bahn` and `/artist/sets/s-mix` are public.
  */
 export const PRIVATE_LINK = '^([a-z]+://[^/]+/[^/]+/(?:sets/[^/]+|(?!sets/)[^/]+))/s-[^/]+$';
+const PRIVATE_LINK_RE = new RegExp(PRIVATE_LINK);
 
 /** The same track with and without the secret token of its private link. */
 export function withoutToken(trackUrl: string): string {
-  return trackUrl.replace(new RegExp(PRIVATE_LINK), '$1');
+  return trackUrl.replace(PRIVATE_LINK_RE, '$1');
 }
 const SHORT_CODE = /^[A-Za-z0-9_-]{2,64}$/;
 

@@ -18,6 +18,11 @@ export function dailyQueueId(orgId: string, date: string): string {
   return `queue:${orgId}:${date}`;
 }
 
+/** The date (`YYYY-MM-DD`) of such an id. */
+export function dateOfDailyQueue(workflowId: string): string {
+  return workflowId.slice(workflowId.lastIndexOf(':') + 1);
+}
+
 export interface DailyQueueInput {
   orgId: string;
   date: string;
