@@ -58,7 +58,7 @@ export async function startNodeProgram(
     if (line) return { running, line };
     if (!running.alive()) {
       throw new Error(
-        `${name} ended while starting. The end of its log (${logFile}):\n${logTail(logFile, 15, logStart)}`,
+        `${name} ended while starting (${await running.exited}). The end of its log (${logFile}):\n${logTail(logFile, 15, logStart)}`,
       );
     }
     await delay(POLL_MS);

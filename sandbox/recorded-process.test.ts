@@ -7,6 +7,7 @@ import {
   findRecorded,
   inspect,
   isSameProcess,
+  onceNamed,
   ownRecord,
   type RunningProcess,
   readRecord,
@@ -56,6 +57,7 @@ describe('a recorded process', () => {
   test('is stopped through a record that another start wrote', async () => {
     const running = await startIdle();
     await findRecorded(recordFile)?.stop('SIGTERM', 5_000);
+    expect(await running.exited).toBe('signal SIGTERM');
     expect(running.alive()).toBe(false);
     expect(readRecord(recordFile)).toBeUndefined();
   });
@@ -75,10 +77,18 @@ describe('a recorded process', () => {
     expect(() => process.kill(-running.record.pid, 0)).not.toThrow();
   });
 
-  test('that ended is not found', async () => {
-    const running = await startIdle(['-e', '']);
-    await expect.poll(() => running.alive()).toBe(false);
+  test('that ended is not found, and says how it ended', async () => {
+    const running = await startIdle(['-e', 'process.exitCode = 3']);
+    expect(await running.exited).toBe('exit code 3');
+    expect(running.alive()).toBe(false);
     expect(findRecorded(recordFile)).toBeUndefined();
+  });
+
+  test('is recorded once the system knows its command line', async () => {
+    const looks = ['', '', 'node idle.js'];
+    const seen = await onceNamed(4711, () => ({ startTime: 'boot:1', commandLine: looks.shift() ?? '' }));
+    expect(seen).toEqual({ startTime: 'boot:1', commandLine: 'node idle.js' });
+    expect(await onceNamed(4711, () => undefined)).toBeUndefined();
   });
 
   test('that cannot be started says which one', async () => {

@@ -4,7 +4,7 @@
  * A record names pid, start time and command line. A pid alone proves nothing: the system hands it out again. So a
  * process counts as ours only while all three agree with what the system says about it now.
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import {
   closeSync,
   mkdirSync,
@@ -47,8 +47,8 @@ export interface SpawnOptions {
 export interface RunningProcess {
   readonly record: ProcessRecord;
   alive(): boolean;
-  /** Resolves when the process is gone. */
-  readonly exited: Promise<void>;
+  /** Resolves when the process is gone, to how it ended: `exit code 1`, `signal SIGKILL`. */
+  readonly exited: Promise<string>;
   /**
    * Sends `signal`, waits `graceMs`, then follows with `lastSignal` and waits until the process is gone.
    * The record is removed. Does nothing to a process that is gone.
@@ -56,7 +56,18 @@ export interface RunningProcess {
   stop(signal: NodeJS.Signals, graceMs: number, lastSignal?: NodeJS.Signals): Promise<void>;
 }
 
+/** A process just started by this one: the system tells us when it ends, so nobody has to look. */
+interface OwnChild {
+  /** How it ended; undefined while it runs. */
+  ending(): string | undefined;
+  exited: Promise<string>;
+}
+
 const POLL_MS = 25;
+/** A process shows its command line within microseconds of its start; this long, on a machine that is held up. */
+const COMMAND_LINE_MS = 2_000;
+/** Of an adopted process only its end can be seen. */
+const UNKNOWN_ENDING = 'how is not known';
 
 /**
  * Starts a process in a session of its own (so that Ctrl-C in the terminal reaches only the supervisor, which stops
@@ -82,12 +93,9 @@ export async function spawnRecorded(options: SpawnOptions): Promise<RunningProce
       );
     });
     const pid = child.pid ?? 0;
-    const exited = new Promise<void>((resolve) => {
-      if (child.exitCode !== null || child.signalCode !== null) resolve();
-      else child.once('exit', () => resolve());
-    });
+    const own = ownChild(child);
     child.unref();
-    const seen = inspect(pid);
+    const seen = await onceNamed(pid);
     const record: ProcessRecord = {
       name: options.name,
       pid,
@@ -97,9 +105,26 @@ export async function spawnRecorded(options: SpawnOptions): Promise<RunningProce
       details: options.details ?? {},
     };
     writeRecord(options.recordFile, record);
-    return handle(record, options.recordFile, exited);
+    return handle(record, options.recordFile, own);
   } finally {
     closeSync(log);
+  }
+}
+
+/**
+ * What the system says of a process that was started a moment ago, with its command line: between the start of a program
+ * and its first instruction the command line is empty, and a record with an empty one would match no later look.
+ * @returns undefined when the process is gone
+ */
+export async function onceNamed(
+  pid: number,
+  look: typeof inspect = inspect,
+): Promise<{ startTime: string; commandLine: string } | undefined> {
+  const end = Date.now() + COMMAND_LINE_MS;
+  for (;;) {
+    const seen = look(pid);
+    if (seen === undefined || seen.commandLine !== '' || Date.now() >= end) return seen;
+    await delay(1);
   }
 }
 
@@ -190,51 +215,61 @@ function inspectPs(pid: number): { startTime: string; commandLine: string } | un
   }
 }
 
-function handle(record: ProcessRecord, recordFile: string, childExit?: Promise<void>): RunningProcess {
-  const alive = () => isSameProcess(record);
-  let exited = childExit;
+function ownChild(child: ChildProcess): OwnChild {
+  const ending = () => {
+    if (child.signalCode !== null) return `signal ${child.signalCode}`;
+    return child.exitCode === null ? undefined : `exit code ${child.exitCode}`;
+  };
+  const exited = new Promise<string>((resolve) => {
+    const end = () => resolve(ending() ?? UNKNOWN_ENDING);
+    if (ending() === undefined) child.once('exit', end);
+    else end();
+  });
+  return { ending, exited };
+}
+
+function handle(record: ProcessRecord, recordFile: string, own?: OwnChild): RunningProcess {
+  const alive = own ? () => own.ending() === undefined : () => isSameProcess(record);
+  let exited = own?.exited;
+  const send = (signal: NodeJS.Signals) => {
+    if (!alive()) return;
+    try {
+      process.kill(record.pid, signal);
+    } catch (error) {
+      // It ended between the look and the signal.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  };
   return {
     record,
     get exited() {
       // Not our child: only looking tells, and looking alone must not keep Node running.
-      exited ??= untilGone(record, false);
+      exited ??= untilGone(alive, false).then(() => UNKNOWN_ENDING);
       return exited;
     },
     alive,
     async stop(signal, graceMs, lastSignal = 'SIGKILL') {
-      if (alive()) {
-        signalIfOurs(record, signal);
-        if (!(await goneWithin(record, graceMs))) {
-          signalIfOurs(record, lastSignal);
-          await untilGone(record);
-        }
+      send(signal);
+      if (!(await goneWithin(alive, graceMs))) {
+        send(lastSignal);
+        await untilGone(alive);
       }
       if (readRecord(recordFile)?.pid === record.pid) rmSync(recordFile, { force: true });
     },
   };
 }
 
-function signalIfOurs(record: ProcessRecord, signal: NodeJS.Signals): void {
-  if (!isSameProcess(record)) return;
-  try {
-    process.kill(record.pid, signal);
-  } catch (error) {
-    // It ended between the look and the signal.
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
-}
-
-async function goneWithin(record: ProcessRecord, milliseconds: number): Promise<boolean> {
+async function goneWithin(alive: () => boolean, milliseconds: number): Promise<boolean> {
   const end = Date.now() + milliseconds;
-  while (isSameProcess(record)) {
+  while (alive()) {
     if (Date.now() >= end) return false;
     await delay(POLL_MS);
   }
   return true;
 }
 
-async function untilGone(record: ProcessRecord, ref = true): Promise<void> {
-  while (isSameProcess(record)) await delay(POLL_MS * 4, undefined, { ref });
+async function untilGone(alive: () => boolean, ref = true): Promise<void> {
+  while (alive()) await delay(POLL_MS * 4, undefined, { ref });
 }
 
 function isRecord(value: unknown): value is ProcessRecord {

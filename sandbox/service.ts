@@ -79,19 +79,19 @@ export class Service {
   #watch(running: RunningProcess): void {
     this.#running = running;
     const startedAt = Date.now();
-    void running.exited.then(() => {
+    void running.exited.then((ending) => {
       if (!this.#wanted || this.#running !== running) return;
       this.#pauseMs =
         Date.now() - startedAt >= HEALTHY_MS
           ? 0
           : Math.min(Math.max(this.#pauseMs * 2, FIRST_PAUSE_MS), LONGEST_PAUSE_MS);
-      this.#comingBack = this.#comeBack(this.#stopping.signal);
+      this.#comingBack = this.#comeBack(ending, this.#stopping.signal);
     });
   }
 
-  async #comeBack(stopping: AbortSignal): Promise<void> {
+  async #comeBack(ending: string, stopping: AbortSignal): Promise<void> {
     const { name, launch, report } = this.#options;
-    report(`${name} stopped by itself; starting it again`);
+    report(`${name} stopped by itself (${ending}); starting it again`);
     while (!stopping.aborted) {
       try {
         await delay(this.#pauseMs, undefined, { signal: stopping });
