@@ -11,6 +11,7 @@ import { readConfig } from '../../config/config.js';
 import { createLogger } from '../../config/log.js';
 import { createDatabase, type Db } from '../../db/client.js';
 import { createOrg } from '../../db/setup.js';
+import { disorderInBooks } from './books.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 
 export interface Person {
@@ -71,6 +72,7 @@ export interface ApiWorld {
   trackUrl(): string;
   count(table: 'soundcloud_submissions' | 'soundcloud_events' | 'soundcloud_audit_log'): Promise<number>;
   restart(env: Record<string, string>): Promise<void>;
+  /** @throws Error when the books are not in order: no suite may end so. */
   remove(): Promise<void>;
 }
 
@@ -185,8 +187,10 @@ export async function createApiWorld(
     },
     async remove() {
       await api.stop();
+      const disorder = await disorderInBooks(db);
       await db.destroy();
       if (options.database === undefined) await database.drop();
+      if (disorder) throw disorder;
     },
   };
 }
