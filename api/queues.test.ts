@@ -288,6 +288,15 @@ describe('a draft', () => {
     expect(await events()).toMatchObject({ 'queue.published': 1 });
     expect(shown((await get()).body).map(({ id }) => id)).not.toContain(excluded);
 
+    // Nothing would be drafted for it: an empty dry run would read as if nobody was in the queue.
+    const dry = await post('dry-run');
+    expect([dry.status, dry.body.code]).toEqual([409, 'queue_already_approved']);
+    expect(dry.body.detail).toMatch(
+      new RegExp(
+        `^The queue of ${date} is published: it was approved by ${api.admin.id} at 20.*GET ${path} shows`,
+      ),
+    );
+
     // A member sees the queue now, and the own assignment with its track, nobody else's and no reasons.
     const seen = await get(chosen);
     expect(shown(seen.body).map(({ id }) => id)).toEqual([mine?.id]);

@@ -13,7 +13,7 @@ import {
 } from '../db/queue-lists.js';
 import type { QueueRow } from '../db/queues.js';
 import { dateOf } from '../domain/calendar.js';
-import { checkRequest } from '../domain/daily-queue.js';
+import { checkDryRun, checkRequest } from '../domain/daily-queue.js';
 import { type DraftDiff, diffDrafts } from '../domain/queue-changes.js';
 import { UNUSED_CODES } from '../domain/queue-generation-types.js';
 import { type OrgSettings, type PartialSettings, withDefaults } from '../domain/settings.js';
@@ -299,24 +299,26 @@ const dryRunRoute = defineLongRoute({
   idempotent: false,
   operationId: 'dryRunQueue',
   summary: 'The queue as it would be generated now, without writing anything',
+  description:
+    'Until the queue of the date is approved: then its draft is fixed, and `GET /v1/queues/{date}` shows it.',
   params: dateParams,
   answers: { 200: { description: 'The queue.', schema: dryRunSchema } },
-  problems: ['queue_date_out_of_range', 'too_late_to_generate'],
+  problems: ['queue_already_approved', 'queue_date_out_of_range', 'too_late_to_generate'],
   handle: async ({ inScope, deps, params }) => {
     const { date } = params;
     // The transaction ends before the generator begins to compute.
     const { input, current } = await inScope(async (scope) => {
+      const queue = await findQueue(scope.trx, scope.orgId, date);
+      if (queue !== undefined) requireOpenDraft(queue);
       const settings = await settingsOf(scope);
       const now = (await deps.businessNow(scope.trx)).getTime();
       const check = checkRequest(date, now, settings.timezone, settings.queue_hours);
       if (!check.ok && (check.code !== 'too_late_to_generate' || date !== dateOf(now, settings.timezone))) {
         throw new Problem(check.code, { detail: check.reason });
       }
-      const queue = await findQueue(scope.trx, scope.orgId, date);
-      const open = queue !== undefined && queue.status !== 'published' ? queue : undefined;
-      const question = { orgId: scope.orgId, date, now, earliest: now, settings, queueId: open?.id ?? null };
+      const question = { orgId: scope.orgId, date, now, earliest: now, settings, queueId: queue?.id ?? null };
       const found = await loadQueueFacts(scope.trx, question);
-      const draft = open === undefined ? undefined : await loadDraft(scope.trx, scope.orgId, open.id);
+      const draft = queue === undefined ? undefined : await loadDraft(scope.trx, scope.orgId, queue.id);
       return { input: found.input, current: draft };
     });
     const draft = await generateBeside(input);
@@ -353,6 +355,17 @@ async function requireQueue(scope: Scope, date: string): Promise<QueueRow> {
   const queue = await findQueue(scope.trx, scope.orgId, date);
   if (queue === undefined) throw noQueue(scope, date);
   return queue;
+}
+
+/** @throws Problem queue_already_approved */
+function requireOpenDraft({ date, status, approved_by_id, approved_at }: QueueRow): void {
+  const check = checkDryRun({
+    date,
+    status,
+    approvedBy: approved_by_id,
+    approvedAt: approved_at?.getTime() ?? null,
+  });
+  if (!check.ok) throw new Problem(check.code, { detail: check.reason });
 }
 
 async function requireDraft(scope: Scope, queue: QueueRow, wanted: number) {
