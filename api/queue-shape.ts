@@ -13,7 +13,7 @@ import { etagOf } from './etag.js';
 import { waitJson, waitSchema } from './inbox.js';
 import { Problem } from './problems.js';
 import type { Answer } from './route.js';
-import { calendarDate, iso, isoOrNull, timestamp } from './schemas.js';
+import { calendarDate, iso, isoOrNull, timestamp, withTimes } from './schemas.js';
 import { asLogin, type Scope } from './scope.js';
 import { workflowLink, workflowLinkSchema } from './workflow-links.js';
 
@@ -214,6 +214,24 @@ export function unusedJson({
   facts: because,
 }: UnusedSupporter): z.infer<typeof unusedSchema> {
   return { member_id, code, facts: because };
+}
+
+const draftTimes = {
+  generated_at: timestamp.describe('When the facts were read.'),
+  earliest: timestamp.describe('No slot is earlier.'),
+  opens_at: timestamp.describe('First possible slot.'),
+  closes_at: timestamp.describe('Every slot is earlier.'),
+};
+
+export const draftExplanationSchema = z
+  .looseObject(draftTimes)
+  .partial()
+  .describe(
+    'Of a generated draft: the rules, settings, counts, totals and business times it rests on. Of a later one: the draft it changes, and what changed.',
+  );
+
+export function draftExplanation(stored: object): z.infer<typeof draftExplanationSchema> {
+  return withTimes({ ...stored }, Object.keys(draftTimes));
 }
 
 /** An assignment of a draft, which has no life of its own yet. */

@@ -1,7 +1,7 @@
 /** Queues over HTTP: who sees what, the draft that was seen, commands, and asking for a date again. */
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { addDays, dateOf } from '../domain/calendar.js';
+import { addDays, atTimeOfDay, dateOf } from '../domain/calendar.js';
 import { type AnswerBody, type ApiWorld, createApiWorld, type Person } from '../test/support/api-world.js';
 import { zoneAtTen } from '../test/support/daily-queues.js';
 import { addApproved, addMembers, queueFacts } from '../test/support/queue-world.js';
@@ -14,6 +14,7 @@ let stack: World;
 let api: ApiWorld;
 let facts: ReturnType<typeof queueFacts>;
 let date: string;
+let zone: string;
 let path: string;
 let supporters: string[];
 let artist: string;
@@ -24,8 +25,8 @@ let submission: string;
 
 beforeAll(async () => {
   const now = Date.now();
-  const timezone = zoneAtTen(now);
-  date = dateOf(now, timezone);
+  zone = zoneAtTen(now);
+  date = dateOf(now, zone);
   path = `/v1/queues/${date}`;
   stack = await createWorld();
   api = await createApiWorld({
@@ -34,7 +35,7 @@ beforeAll(async () => {
     env: { SPARK_TASK_QUEUE: stack.config.SPARK_TASK_QUEUE },
     rateLimits: { perCaller: 10_000, failedSignIns: 1_000 },
   });
-  await sql`update public.soundcloud_settings set timezone = ${timezone} where org_id = ${api.orgId}`.execute(
+  await sql`update public.soundcloud_settings set timezone = ${zone} where org_id = ${api.orgId}`.execute(
     api.db,
   );
   facts = queueFacts(api.db, api.orgId);
@@ -79,6 +80,11 @@ describe('before there is a queue', () => {
     expect(dry.body.unused).toEqual(
       expect.arrayContaining([expect.objectContaining({ member_id: rocker, code: 'excluded_for_all' })]),
     );
+    const { opens_at, closes_at, generated_at } = dry.body.explanation as Record<string, string>;
+    expect([Date.parse(opens_at ?? ''), Date.parse(closes_at ?? '')]).toEqual(
+      ['12:00', '22:00'].map((time) => atTimeOfDay(date, time, zone)),
+    );
+    expect(generated_at).toBe(new Date(generated_at ?? '').toISOString());
     expect(await facts.queue(date)).toBeUndefined();
     expect((await get()).status).toBe(404);
   });
@@ -229,6 +235,7 @@ describe('a draft', () => {
     expect((await api.call('GET', `${path}/drafts/1`)).body).toMatchObject({
       revision: 1,
       cause: 'generated',
+      explanation: { opens_at: new Date(atTimeOfDay(date, '12:00', zone)).toISOString() },
     });
     const dry = await post('dry-run');
     expect(dry.body.diff).not.toBeNull();

@@ -22,6 +22,8 @@ import type { AppDeps } from './deps.js';
 import { pageOf, pageQuery, readCursor, toPage } from './pagination.js';
 import { Problem } from './problems.js';
 import {
+  draftExplanation,
+  draftExplanationSchema,
   noQueue,
   plannedJson,
   plannedSchema,
@@ -198,7 +200,7 @@ const draftSchema = z
     input_hash: z.string().nullable().describe('Two generated drafts with the same hash saw the same facts.'),
     assignments: z.array(plannedSchema),
     unfilled: z.array(unfilledSchema),
-    explanation: z.record(z.string(), z.unknown()),
+    explanation: draftExplanationSchema,
   })
   .meta({ id: 'QueueDraft' });
 
@@ -225,7 +227,7 @@ const getDraftRoute = defineRoute({
         input_hash,
         assignments: draft.assignments.map(plannedJson),
         unfilled: unfilledJson(draft),
-        explanation,
+        explanation: draftExplanation(explanation as object),
       },
     };
   },
@@ -286,7 +288,7 @@ const dryRunSchema = z
     assignments: z.array(plannedSchema),
     unfilled: z.array(unfilledSchema),
     unused: z.array(unusedSchema),
-    explanation: z.record(z.string(), z.unknown()),
+    explanation: draftExplanationSchema,
     diff: diffSchema.nullable().describe('Against the draft there is; null without one.'),
   })
   .meta({ id: 'QueueDryRun' });
@@ -330,7 +332,7 @@ const dryRunRoute = defineLongRoute({
         assignments: draft.assignments.map(plannedJson),
         unfilled: unfilledJson(draft),
         unused: draft.unused.map(unusedJson),
-        explanation: draft.explanation,
+        explanation: draftExplanation(draft.explanation),
         diff: current === undefined ? null : diffJson(diffDrafts(current.assignments, draft.assignments)),
       },
     };

@@ -58,6 +58,16 @@ export function isoOrNull(value: Date | string | null): string | null {
   return value === null ? null : iso(value);
 }
 
+/** Stored facts as people read them: the named instants, kept as epoch milliseconds, become ISO text. */
+export function withTimes(
+  facts: Readonly<Record<string, unknown>>,
+  instants: readonly string[],
+): Record<string, unknown> {
+  const readable = ([name, value]: [string, unknown]) =>
+    typeof value === 'number' && instants.includes(name) ? [name, iso(new Date(value))] : [name, value];
+  return Object.fromEntries(Object.entries(facts).map(readable));
+}
+
 /** A PATCH body that changes nothing is a mistake. */
 export function atLeastOne<T extends z.ZodObject>(schema: T): T {
   return schema.refine((body) => Object.keys(body as object).length > 0, 'name at least one field to change');
