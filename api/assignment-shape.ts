@@ -35,7 +35,11 @@ const fields = {
       family: z.string().nullable().describe('Genre family.'),
     })
     .nullable(),
-  credits: z.int().describe('What the artist pays; the supporter earns it without the fee of the network.'),
+  credits: z
+    .int()
+    .describe(
+      'What the artist pays; the supporter earns it less the fee of the network, which is rounded down.',
+    ),
   reach: z.int().nullable(),
   slot_at: timestamp
     .nullable()

@@ -18,6 +18,13 @@ export const calendarMonth = z
   .regex(/^[1-9]\d{3}-(0[1-9]|1[0-2])$/u, 'must be a month as YYYY-MM')
   .describe('YYYY-MM.');
 
+/** Settings and simulation; ranges are rules. */
+export const feePercent = z
+  .number()
+  .describe(
+    'Percent of a price the network keeps, rounded down to whole credits: below 100 nothing of a price of 1, at 10 nothing of a price below 10.',
+  );
+
 /** Text for people: trimmed, not empty, without control characters. */
 export const label = (max: number) =>
   z
