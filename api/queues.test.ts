@@ -63,10 +63,14 @@ afterAll(async () => {
 interface Shown {
   id: string;
   supporter_id: string;
+  supporter_name: string | null;
   track: { url: string } | null;
   explanation: { because: string; override: unknown } | null;
 }
 const shown = (body: AnswerBody) => body.assignments as Shown[];
+/** A supporter's name is the handle here. */
+const nameOf = (one: { supporter_id: string } | undefined) =>
+  HANDLES[supporters.indexOf(one?.supporter_id ?? '')];
 const get = (as?: Person) => api.call('GET', path, as === undefined ? {} : { as });
 const post = (verb: string, body?: unknown, options = {}) =>
   api.call('POST', `${path}/${verb}`, { ...(body !== undefined && { body }), ...options });
@@ -78,7 +82,9 @@ describe('before there is a queue', () => {
     expect(dry.status).toBe(200);
     expect(dry.body).toMatchObject({ date, filled_slots: 3, diff: null });
     expect(dry.body.unused).toEqual(
-      expect.arrayContaining([expect.objectContaining({ member_id: rocker, code: 'excluded_for_all' })]),
+      expect.arrayContaining([
+        expect.objectContaining({ member_id: rocker, member_name: 'rocker', code: 'excluded_for_all' }),
+      ]),
     );
     const { opens_at, closes_at, generated_at } = dry.body.explanation as Record<string, string>;
     expect([Date.parse(opens_at ?? ''), Date.parse(closes_at ?? '')]).toEqual(
@@ -137,6 +143,7 @@ describe('a draft', () => {
     expect(queue.body).toMatchObject({ date, status: 'draft', revision: 1, wait: { waiting_on: 'ops' } });
     expect(queue.headers.get('etag')).toBe('"1"');
     expect(shown(queue.body)).toHaveLength(3);
+    for (const one of shown(queue.body)) expect(one.supporter_name).toBe(nameOf(one));
     for (const one of shown(queue.body)) {
       expect(one.track?.url).toBe('https://soundcloud.com/artist/track');
       expect(one.explanation?.because).toContain('affinity');
@@ -155,7 +162,9 @@ describe('a draft', () => {
     expect(ids).toEqual([...ids].sort());
     expect(new Set([...ids, ...placed])).toEqual(new Set([artist, rocker, api.memberId, ...supporters]));
     const excluded = await api.call('GET', `${path}/unused?code=excluded_for_all`, { as: api.moderator });
-    expect(excluded.body.data).toContainEqual(expect.objectContaining({ member_id: rocker }));
+    expect(excluded.body.data).toContainEqual(
+      expect.objectContaining({ member_id: rocker, member_name: 'rocker' }),
+    );
     expect(new Set(excluded.body.data.map(({ code }) => code))).toEqual(new Set(['excluded_for_all']));
 
     const again = await api.call('POST', '/v1/queues', { body: { date } });
@@ -228,8 +237,8 @@ describe('a draft', () => {
     ]);
     const diff = await api.call('GET', `${path}/diff?from=1&to=2`);
     expect(diff.body).toMatchObject({
-      added: [{ supporter_id: rocker }],
-      removed: [{ supporter_id: first?.supporter_id }],
+      added: [{ supporter_id: rocker, supporter_name: 'rocker' }],
+      removed: [{ supporter_id: first?.supporter_id, supporter_name: nameOf(first) }],
     });
     expect((await api.call('GET', `${path}/diff?from=1&to=99`)).status).toBe(404);
     expect((await api.call('GET', `${path}/drafts/1`)).body).toMatchObject({
@@ -281,7 +290,7 @@ describe('a draft', () => {
     expect([fresh.status, fresh.body.revision]).toEqual([200, 6]);
     const [mine, out] = shown(fresh.body);
     const excluded = out?.id;
-    const own = HANDLES[supporters.indexOf(mine?.supporter_id ?? '')];
+    const own = nameOf(mine);
     const chosen = own === 'one' ? supporter : await api.addLogin(`${own}@members.test`);
     const body = { exclude_assignment_ids: [excluded] };
     const approved = await post('approve', body, { headers: { 'If-Match': '"6"' }, key: 'approve-once' });

@@ -1,5 +1,6 @@
 /** Daily queues: their drafts with every reason, what changed between two, a dry run, and asking for a date. */
 import { z } from 'zod';
+import { memberNames } from '../db/members.js';
 import { listUnused, loadDraft } from '../db/queue-drafts.js';
 import { loadQueueFacts } from '../db/queue-facts.js';
 import { generateBeside } from '../db/queue-generation.js';
@@ -38,7 +39,7 @@ import {
   unusedSchema,
 } from './queue-shape.js';
 import { defineLongRoute, defineRoute } from './route.js';
-import { calendarDate, iso, timestamp } from './schemas.js';
+import { calendarDate, iso, memberName, timestamp } from './schemas.js';
 import { asLogin, type Scope } from './scope.js';
 
 const SORTS = Object.keys(QUEUE_ORDERS) as [keyof typeof QUEUE_ORDERS];
@@ -217,6 +218,7 @@ const getDraftRoute = defineRoute({
   handle: async ({ scope, params }) => {
     const queue = await requireQueue(scope, params.date);
     const draft = await requireDraft(scope, queue, params.revision);
+    const names = await supporterNames(scope, draft.assignments);
     const { cause, created_by, input_hash, explanation } = draft;
     return {
       body: {
@@ -225,7 +227,7 @@ const getDraftRoute = defineRoute({
         created_by,
         generated_at: iso(draft.generated_at),
         input_hash,
-        assignments: draft.assignments.map(plannedJson),
+        assignments: draft.assignments.map((assignment) => plannedJson(assignment, names)),
         unfilled: unfilledJson(draft),
         explanation: draftExplanation(explanation as object),
       },
@@ -236,6 +238,7 @@ const getDraftRoute = defineRoute({
 const change = z.object({
   submission_id: z.uuid(),
   supporter_id: z.uuid(),
+  supporter_name: memberName,
   from: z.union([timestamp, z.int()]),
   to: z.union([timestamp, z.int()]),
 });
@@ -249,16 +252,21 @@ const diffSchema = z
   })
   .meta({ id: 'QueueDiff' });
 
-function diffJson(diff: DraftDiff): z.infer<typeof diffSchema> {
+/** @param names of the supporters of both versions */
+function diffJson(diff: DraftDiff, names: ReadonlyMap<string, string>): z.infer<typeof diffSchema> {
+  const named = <T extends { supporter_id: string }>(pair: T) => ({
+    ...pair,
+    supporter_name: names.get(pair.supporter_id) ?? null,
+  });
   return {
-    added: diff.added.map(plannedJson),
-    removed: diff.removed.map(plannedJson),
+    added: diff.added.map((assignment) => plannedJson(assignment, names)),
+    removed: diff.removed.map((assignment) => plannedJson(assignment, names)),
     moved: diff.moved.map((moved) => ({
-      ...moved,
+      ...named(moved),
       from: iso(new Date(moved.from)),
       to: iso(new Date(moved.to)),
     })),
-    repriced: diff.repriced,
+    repriced: diff.repriced.map(named),
   };
 }
 
@@ -276,7 +284,8 @@ const diffRoute = defineRoute({
     const queue = await requireQueue(scope, params.date);
     const from = await requireDraft(scope, queue, query.from);
     const to = await requireDraft(scope, queue, query.to);
-    return { body: diffJson(diffDrafts(from.assignments, to.assignments)) };
+    const names = await supporterNames(scope, [...from.assignments, ...to.assignments]);
+    return { body: diffJson(diffDrafts(from.assignments, to.assignments), names) };
   },
 });
 
@@ -324,16 +333,24 @@ const dryRunRoute = defineLongRoute({
       return { input: found.input, current: draft };
     });
     const draft = await generateBeside(input);
+    const shown = [...draft.assignments, ...(current?.assignments ?? [])].map(
+      ({ supporter_id }) => supporter_id,
+    );
+    const unused = draft.unused.map(({ member_id }) => member_id);
+    const names = await inScope(({ trx, orgId }) => memberNames(trx, orgId, [...shown, ...unused]));
     return {
       body: {
         date,
         total_slots: draft.total_slots,
         filled_slots: draft.filled_slots,
-        assignments: draft.assignments.map(plannedJson),
+        assignments: draft.assignments.map((assignment) => plannedJson(assignment, names)),
         unfilled: unfilledJson(draft),
-        unused: draft.unused.map(unusedJson),
+        unused: draft.unused.map((one) =>
+          unusedJson({ ...one, member_name: names.get(one.member_id) ?? null }),
+        ),
         explanation: draftExplanation(draft.explanation),
-        diff: current === undefined ? null : diffJson(diffDrafts(current.assignments, draft.assignments)),
+        diff:
+          current === undefined ? null : diffJson(diffDrafts(current.assignments, draft.assignments), names),
       },
     };
   },
@@ -347,6 +364,17 @@ export async function requestCheck(
 ): Promise<ReturnType<typeof checkRequest>> {
   const { timezone, queue_hours } = await settingsOf(scope);
   return checkRequest(date, (await deps.businessNow(scope.trx)).getTime(), timezone, queue_hours);
+}
+
+function supporterNames(
+  { trx, orgId }: Scope,
+  assignments: readonly { supporter_id: string }[],
+): Promise<ReadonlyMap<string, string>> {
+  return memberNames(
+    trx,
+    orgId,
+    assignments.map(({ supporter_id }) => supporter_id),
+  );
 }
 
 async function settingsOf(scope: Scope): Promise<OrgSettings> {

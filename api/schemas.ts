@@ -18,6 +18,12 @@ export const calendarMonth = z
   .regex(/^[1-9]\d{3}-(0[1-9]|1[0-2])$/u, 'must be a month as YYYY-MM')
   .describe('YYYY-MM.');
 
+/** Beside a member's id. Ops read all, members their own. */
+export const memberName = z
+  .string()
+  .nullable()
+  .describe('Null where the caller may not read the member, as an API key without `members:read`.');
+
 /** Settings and simulation; ranges are rules. */
 export const feePercent = z
   .number()
