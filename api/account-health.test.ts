@@ -76,8 +76,12 @@ describe('GET /v1/accounts/health', () => {
       values (${world.orgId}, 'removed', 'disconnected')`.execute(world.db);
     const all = await world.call('GET', '/v1/integration-status?status=disconnected&sort=handle');
     expect(all.body.data).toMatchObject([
-      { account_handle: 'long-lost', member_id: accounts['long-lost'] },
-      { account_handle: 'removed', member_id: null },
+      {
+        account_handle: 'long-lost',
+        member_id: accounts['long-lost'],
+        member_name: expect.stringMatching(/./),
+      },
+      { account_handle: 'removed', member_id: null, member_name: null },
     ]);
   });
 });
@@ -185,7 +189,10 @@ describe('automation templates', () => {
       world.db,
     );
     const failed = await world.call('GET', '/v1/automation-logs?status=failed', { as: world.moderator });
-    expect(failed.body.data).toMatchObject([{ template_key: 'tier_promotion', status: 'failed' }]);
+    const { name } = (await world.call('GET', `/v1/members/${world.memberId}`)).body;
+    expect(failed.body.data).toMatchObject([
+      { template_key: 'tier_promotion', status: 'failed', recipient_member_name: name },
+    ]);
     expect((await world.call('GET', '/v1/automation-logs?status=sent')).body.data).toEqual([]);
     expect((await world.call('GET', '/v1/automation-logs', { as: world.member })).status).toBe(403);
   });

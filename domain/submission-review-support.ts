@@ -23,6 +23,8 @@ export interface SupportFacts {
   supportUrl: string | null;
   /** The queue it is meant for. */
   supportDate: string | null;
+  /** That queue is published: what it does not serve waits for another. */
+  supportDateOut: boolean;
   shifts: number;
   shiftReason: string | null;
   /** Ops were asked whether to go on after many shifts, and have not answered. */
@@ -144,10 +146,7 @@ export function supportWaitWords(
       howToAct: `nothing to do: each assignment waits for its proof and is watched${owed}`,
     };
   }
-  const which =
-    support?.supportDate == null
-      ? 'the next daily queue'
-      : `the queue of ${support.supportDate} or a later one`;
+  const which = queueAhead(support);
   const shifted =
     support !== null && support.shifts > 0
       ? ` (moved ${plural(support.shifts, 'time')}${support.shiftReason === null ? '' : `: ${support.shiftReason}`})`
@@ -160,9 +159,18 @@ export function supportWaitWords(
       }
     : {
         waitingOn: 'queue',
-        whoCanAct: `${which} (the member may still withdraw)`,
+        whoCanAct: `${which}; the member may still withdraw`,
         howToAct: `nothing to do: the queue picks it up${shifted}${withdrawal}`,
       };
+}
+
+/** Once a queue is out it takes in nobody by itself: who was not found when an assignment was settled is left to the next. */
+function queueAhead(support: ReviewState['support']): string {
+  if (support?.supportDate == null) return 'the next daily queue';
+  const { supportDate, supportDateOut } = support;
+  return supportDateOut
+    ? `the next daily queue (that of ${supportDate} is out)`
+    : `the queue of ${supportDate} or a later one`;
 }
 
 function plural(count: number, noun: string): string {

@@ -114,6 +114,7 @@ const NOTHING_KNOWN: SupportFacts = {
   credits: 0,
   supportUrl: null,
   supportDate: null,
+  supportDateOut: false,
   shifts: 0,
   shiftReason: null,
   asked: false,
