@@ -3,7 +3,10 @@ import type { Client } from '@temporalio/client';
 import { sql } from 'kysely';
 import { type Db, type Queryable, withOrg } from '../db/client.js';
 import { readClock } from '../db/clock.js';
+import { walletsToGrant } from '../db/monthly-grants.js';
 import { loadSettings } from '../db/settings.js';
+import { monthOf, toBusiness } from '../domain/calendar.js';
+import { beginGrant } from '../domain/monthly-grant.js';
 import { withDefaults } from '../domain/settings.js';
 import { ensureOrgSchedules, restoreOrgSchedules, type ScheduledOrg } from './schedules.js';
 
@@ -14,7 +17,10 @@ export const SCHEDULING_EVENTS: readonly string[] = ['org.created', 'settings.ch
 const DEADLINE_MS = 10_000;
 
 export interface OrgScheduler {
-  /** Brings the schedules of one org up to date. @throws ServiceError when Temporal is away. */
+  /**
+   * Brings the schedules of one org up to date. The grant is started if its Schedule was lost, or is made only now, and
+   * the org misses it meanwhile. @throws ServiceError when Temporal is away.
+   */
   ensure(orgId: string): Promise<void>;
   /** Those of all orgs, at a worker's start. */
   ensureAll(): Promise<void>;
@@ -36,11 +42,16 @@ export function createOrgScheduler(client: Client, taskQueue: string, db: Db): O
   return {
     async ensure(orgId) {
       const clock = await readClock(db);
-      const settings = await withOrg(db, orgId, (trx) => loadSettings(trx, orgId));
+      const { settings, oldest } = await withOrg(db, orgId, async (trx) => ({
+        settings: await loadSettings(trx, orgId),
+        oldest: (await walletsToGrant(trx, orgId)).oldest,
+      }));
       const { timezone, queue_hours: queueHours } = settings;
+      const month = monthOf(toBusiness(clock, Date.now()), timezone);
+      const startGrant = beginGrant(oldest?.getTime() ?? null, timezone, month).month !== null;
       // The relay waits for this with its transaction open: a server that hangs must not hold it.
       await client.withDeadline(Date.now() + DEADLINE_MS, () =>
-        ensureOrgSchedules(client, taskQueue, clock, { orgId, timezone, queueHours }),
+        ensureOrgSchedules(client, taskQueue, clock, { orgId, timezone, queueHours }, { startGrant }),
       );
     },
     async ensureAll() {
