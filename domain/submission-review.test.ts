@@ -110,7 +110,11 @@ describe('a decision', () => {
     const rejected = apply(begin(), decide({ action: 'reject', reason: REASON }), 1).next;
     expect(checkCommand(rejected, decide({}))).toMatchObject({
       code: 'submission_closed',
-      reason: expect.stringContaining('rejected'),
+      reason: expect.stringContaining('(rejected)'),
+    });
+    expect(checkCommand(apply(approved, withdraw, 2).next, decide({}))).toMatchObject({
+      code: 'submission_closed',
+      reason: expect.stringContaining('(withdrawn)'),
     });
   });
 });
@@ -322,6 +326,7 @@ describe('commands', () => {
           if (before.decidedAt === null && state.decidedAt !== null) decisions += 1;
           const wait = reviewWait(state, now);
           expect(wait === null).toBe(state.stage === 'closed');
+          expect(state.end !== null).toBe(state.stage === 'closed');
           expect(state.stage === 'live_link').toBe(state.liveLink !== null);
           if (state.stage === 'closed') expect([state.status, nextAlarm(state)]).toEqual(['rejected', null]);
           if (wait?.paused) expect(wait.remainingMs).toBe(remaining(state.sla, now));

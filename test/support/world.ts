@@ -122,7 +122,7 @@ export async function createWorld(
   const connection = await Connection.connect({ address: config.TEMPORAL_ADDRESS });
   const client = new Client({ connection });
   // The time-skipping server has no schedules and cannot list search attributes.
-  if (options.temporalAddress === undefined) await prepareTemporal(config);
+  if (options.temporalAddress === undefined) await prepareTemporal(config, createLogger('test', 'silent'));
   else await registerSearchAttributes(connection, config.TEMPORAL_NAMESPACE);
   const workers: RunningWorker[] = [];
   let counter = 0;
