@@ -99,7 +99,7 @@ describe('what a queue does not serve', () => {
 
   it('asks ops each time it has moved as often as the org’s settings say, and not in between', async () => {
     const { max_shifts } = await step(async (trx) => (await loadSettings(trx, orgId)).review);
-    const counts = [max_shifts - 2, max_shifts - 1, 2 * max_shifts - 1];
+    const counts = [max_shifts, max_shifts - 1, 2 * max_shifts - 1];
     for (const [n, count] of counts.entries()) await set(submissions[n], sql`shift_count = ${count}`);
     await shift();
     const asked = async () => {

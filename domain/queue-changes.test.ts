@@ -410,6 +410,75 @@ describe('a supporter whose price is capped below their reach', () => {
   });
 });
 
+describe('a pair no reason can put right', () => {
+  const pair = { submission_id: 's', supporter_id: 'b' };
+  const insist = (change: Partial<QueueInput>, state = EMPTY) =>
+    placeAssignment(pair, state, prepareFacts({ ...DAY, ...change }), { override: true });
+
+  it('is one of a submission that is due later', () => {
+    const later = { submissions: [submission('s', 'a', { support_date: '2026-05-05' })] };
+    const conflicts = [{ code: 'submission_not_open', facts: { support_date: '2026-05-05' } }];
+    expect(checkPair(pair, EMPTY, prepareFacts({ ...DAY, ...later }))).toEqual(conflicts);
+    expect(insist(later)).toEqual({ assignment: null, conflicts });
+  });
+
+  it('is one that is in the queue already', () => {
+    const { assignment } = insist({});
+    const state = { held: false, assignments: assignment === null ? [] : [assignment] };
+    expect(insist({}, state)).toMatchObject({ assignment: null, conflicts: [{ code: 'already_in_queue' }] });
+  });
+});
+
+describe('what other assignments of the queue say', () => {
+  it('is nothing where the org knows no cool-down of pairs', () => {
+    const submissions = [submission('s', 'a'), submission('u', 'b')];
+    const free = { ...DAY, submissions, settings: { ...DAY.settings, pair_cooldown_days: 0 } };
+    const facts = prepareFacts({
+      ...free,
+      balances: ['a', 'b'].map((id) => ({ member_id: id, spendable: 2 })),
+    });
+    const { assignment } = placeAssignment({ submission_id: 's', supporter_id: 'b' }, EMPTY, facts);
+    const state = { held: false, assignments: assignment === null ? [] : [assignment] };
+    expect(state.assignments).toHaveLength(1);
+    expect(checkPair({ submission_id: 'u', supporter_id: 'a' }, state, facts)).toEqual([]);
+  });
+});
+
+describe('a draft that is checked anew', () => {
+  it('is judged by positions, in whatever order it is given', () => {
+    const { assignments } = planned(DAY);
+    const balances = ['a', 'z'].map((member_id) => ({ member_id, spendable: 1 }));
+    const facts = prepareFacts({ ...DAY, balances });
+    const dropped = (given: readonly QueueAssignment[]) =>
+      recheck(given, facts).dropped.map(({ assignment }) => assignment.position);
+    const last = ['s', 't'].map(
+      (id) => assignments.filter((one) => one.submission_id === id).at(-1)?.position,
+    );
+    expect(dropped(assignments)).toEqual(last.sort());
+    expect(dropped([...assignments].reverse())).toEqual(last);
+  });
+
+  it('moves an assignment whose time is taken to the next one, not to one before', () => {
+    const facts = prepareFacts({ ...DAY, taken: [{ member_id: 'b', at: at(15) }] });
+    const pair = { submission_id: 's', supporter_id: 'b' };
+    const { assignment } = placeAssignment(pair, EMPTY, prepareFacts(DAY), { from: at(15) });
+    if (assignment === null) throw new Error('nothing was placed');
+    expect(recheck([assignment], facts).moved).toEqual([{ ...pair, from: at(15), to: at(16) }]);
+  });
+
+  it('loses who was asked for the submission by another queue meanwhile', () => {
+    const [first] = planned(DAY).assignments;
+    if (first === undefined) throw new Error('nothing was planned');
+    const submissions = DAY.submissions.map((one) => ({ ...one, asked_supporters: [first.supporter_id] }));
+    expect(recheck([first], prepareFacts({ ...DAY, submissions })).dropped).toEqual([
+      {
+        assignment: first,
+        conflicts: [{ code: 'already_asked', facts: { submission_id: first.submission_id } }],
+      },
+    ]);
+  });
+});
+
 describe('gaps that are filled one after another', () => {
   it('get who would be asked anew each time, whatever the order of the gaps', () => {
     // Members with two tracks each share credits; supporters of several sizes are free twice a day at most.
