@@ -176,6 +176,21 @@ describe('a queue that lapsed', () => {
     }
   });
 
+  it('after an approval that did not hold was not approved in time, whenever that is found', async () => {
+    await generate();
+    const id = '1'.repeat(64);
+    const command = { id, org_id: orgId, workflow_id: at().workflowId, name: 'approve' };
+    const payload = JSON.stringify({ by: adminId, commandId: id, ifRevision: 7 });
+    await owner
+      .insertInto('soundcloud_commands')
+      .values({ ...command, payload, created_at: new Date(NOON - 1) })
+      .execute();
+    await lapse(Date.UTC(2026, 4, 11, 21, 45));
+    expect((await facts.submission(submission)).shift_reason).toBe(
+      `The queue of ${DATE} was not approved in time.`,
+    );
+  });
+
   it('and is asked for again warns again of its new cut-off', async () => {
     const { state } = await generate();
     const warn = (approveBy: number | null) =>

@@ -117,6 +117,15 @@ describe('cool-downs', () => {
     expect([input.history, input.taken]).toEqual([[], []]);
   });
 
+  it('reach back as far as the longest of them', async () => {
+    const { pacing } = await withOrg(worker, orgId, (trx) => loadSettings(trx, orgId));
+    const { track_cooldown_days, artist_cooldown_days, pair_cooldown_days } = pacing;
+    const oldest = NOW - Math.max(track_cooldown_days, artist_cooldown_days, pair_cooldown_days) * DAY_MS;
+    await assign('completed', oldest);
+    await assign('completed', oldest - 1, { by: other });
+    expect((await load()).input.history).toMatchObject([{ supporter_id: supporter, at: oldest }]);
+  });
+
   it('asked for one supporter are theirs, and those of the artist for them', async () => {
     const theirs = await submit('theirs', supporter);
     await assign('completed', NOW - DAY_MS);
@@ -159,6 +168,18 @@ describe('slots', () => {
       await assign('assigned', at, { submissionId });
     }
     expect((await load()).input.taken.map(({ at }) => at)).toEqual(slots.slice(1, 3));
+  });
+});
+
+describe('slots of an account', () => {
+  it('are read as far around the date as they must lie apart', async () => {
+    const begins = atTimeOfDay(DATE, '00:00', ZONE);
+    await assign('assigned', begins - 3 * HOUR_MS);
+    await assign('assigned', begins - 3 * HOUR_MS - 1, { by: other });
+    const settings = await withOrg(worker, orgId, (trx) => loadSettings(trx, orgId));
+    const pacing = { ...settings.pacing, rolling_hours: 1, spacing_minutes: 180 };
+    const { input } = await load({ settings: { ...settings, timezone: ZONE, pacing } });
+    expect(input.taken).toEqual([{ member_id: supporter, at: begins - 3 * HOUR_MS }]);
   });
 });
 
@@ -205,6 +226,17 @@ describe('demand', () => {
     expect(await asked()).toEqual([[track, { kind: 'replacement', count: 2 }]]);
     await settle('failed');
     expect(await asked()).toEqual([[track, { kind: 'replacement', count: 2 }]]);
+  });
+
+  it('asked for by id is of these submissions only', async () => {
+    const plan = { memberId: other, slug: 'second', artist: `other-${orgs}`, supportDate: DATE };
+    const [second = ''] = await addApproved(owner, orgId, [plan]);
+    const idsOf = (found: Awaited<ReturnType<typeof asked>>) => found.map(([id]) => id).sort();
+    expect(idsOf(await asked())).toEqual([track, second].sort());
+    expect(idsOf(await asked({ submissionIds: [second] }))).toEqual([second]);
+    await assign('assigned', NOW);
+    expect(idsOf(await asked())).toEqual([second]);
+    expect(await asked({ submissionIds: [track] })).toEqual([[track, { kind: 'first' }]]);
   });
 
   it.each([
