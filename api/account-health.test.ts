@@ -76,8 +76,12 @@ describe('GET /v1/accounts/health', () => {
       values (${world.orgId}, 'removed', 'disconnected')`.execute(world.db);
     const all = await world.call('GET', '/v1/integration-status?status=disconnected&sort=handle');
     expect(all.body.data).toMatchObject([
-      { account_handle: 'long-lost', member_id: accounts['long-lost'] },
-      { account_handle: 'removed', member_id: null },
+      {
+        account_handle: 'long-lost',
+        member_id: accounts['long-lost'],
+        member_name: expect.stringMatching(/./),
+      },
+      { account_handle: 'removed', member_id: null, member_name: null },
     ]);
   });
 });
@@ -152,7 +156,15 @@ describe('automation templates', () => {
 
   it('are changed by admins against the version they read', async () => {
     const list = await world.call('GET', '/v1/automation-templates', { as: world.moderator });
-    expect(list.body.data.map((row) => row.template_key)).toContain('reconnect_prompt');
+    expect(list.body.data.filter((row) => row.sends_mails).map((row) => row.template_key)).toEqual([
+      'reconnect_prompt',
+      'tier_promotion',
+    ]);
+    // Nothing writes the events of campaigns yet.
+    expect(list.body.data.find((row) => row.template_key === 'campaign_tracking')).toMatchObject({
+      enabled: true,
+      sends_mails: false,
+    });
     const read = await world.call('GET', path, { as: world.moderator });
     const etag = read.headers.get('etag') ?? '';
     const body = { subject: 'Welcome to {{new_tier}}', enabled: false };
@@ -161,7 +173,7 @@ describe('automation templates', () => {
       (await world.call('PATCH', path, { as: world.moderator, body, headers: { 'If-Match': etag } })).status,
     ).toBe(403);
     const changed = await world.call('PATCH', path, { body, headers: { 'If-Match': etag } });
-    expect(changed.body).toMatchObject(body);
+    expect(changed.body).toMatchObject({ ...body, sends_mails: false });
     expect(changed.headers.get('etag')).not.toBe(etag);
     expect((await world.call('PATCH', path, { body, headers: { 'If-Match': etag } })).status).toBe(412);
   });
@@ -185,7 +197,10 @@ describe('automation templates', () => {
       world.db,
     );
     const failed = await world.call('GET', '/v1/automation-logs?status=failed', { as: world.moderator });
-    expect(failed.body.data).toMatchObject([{ template_key: 'tier_promotion', status: 'failed' }]);
+    const { name } = (await world.call('GET', `/v1/members/${world.memberId}`)).body;
+    expect(failed.body.data).toMatchObject([
+      { template_key: 'tier_promotion', status: 'failed', recipient_member_name: name },
+    ]);
     expect((await world.call('GET', '/v1/automation-logs?status=sent')).body.data).toEqual([]);
     expect((await world.call('GET', '/v1/automation-logs', { as: world.member })).status).toBe(403);
   });

@@ -64,6 +64,7 @@ const integrationSchema = z
     platform: z.string(),
     account_id: z.uuid().nullable().describe('Null when the account was removed.'),
     member_id: z.uuid().nullable(),
+    member_name: z.string().nullable(),
     ...checks,
     reconnect_sent_at: timestamp.nullable(),
   })
@@ -138,6 +139,7 @@ function integrationJson(row: ConnectionListRow): z.infer<typeof integrationSche
     platform: row.platform,
     account_id: row.account_id,
     member_id: row.member_id,
+    member_name: row.member_name,
     ...checksOf(row),
     reconnect_sent_at: isoOrNull(row.reconnect_sent_at),
   };

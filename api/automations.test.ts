@@ -54,8 +54,16 @@ describe('automations', () => {
       'queue-assignment-emails',
       'submission-status-emails',
     ]);
+    const built = body.data.filter(({ status }) => status === 'healthy').map(({ name }) => name);
+    expect(built).toEqual([
+      'account-health',
+      'daily-queue',
+      GRANT,
+      'queue-assignment-emails',
+      'submission-status-emails',
+    ]);
     expect(body.data.find(({ name }) => name === 'notification-emails')).toMatchObject({
-      status: 'healthy',
+      status: 'not_built',
       late: false,
       last_run_at: null,
       total_runs: 0,
@@ -121,6 +129,27 @@ describe('automations', () => {
     // Enabling what is on hides no failure.
     expect((await change('enabled')).body).toMatchObject({ status: 'warning' });
     await report(null);
+  });
+
+  it('that nothing runs are not built, whatever an admin switches, until one of them runs', async () => {
+    const name = 'inquiry-status-emails';
+    const change = async (status: string) =>
+      (await world.call('PATCH', `/v1/automations/${name}`, { body: { status } })).body.status;
+    expect(await change('enabled')).toBe('not_built');
+    expect(await change('disabled')).toBe('disabled');
+    expect(await change('enabled')).toBe('not_built');
+    const { rows } = await sql<{ after: unknown }>`
+      select after from soundcloud_audit_log where details ->> 'name' = ${name} order by seq`.execute(
+      world.db,
+    );
+    expect(rows).toEqual([{ after: { status: 'disabled' } }, { after: { status: 'not_built' } }]);
+    await withOrg(worker, world.orgId, (trx) => reportAutomation(trx, name, true, null));
+    expect((await world.call('GET', `/v1/automations/${name}`)).body).toMatchObject({
+      status: 'healthy',
+      total_runs: 1,
+    });
+    expect(await change('disabled')).toBe('disabled');
+    expect(await change('enabled')).toBe('healthy');
   });
 
   it('that keep failing are told to admins, once a day', async () => {

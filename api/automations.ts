@@ -28,9 +28,9 @@ const automationSchema = z
   .object({
     name: z.string(),
     status: z
-      .enum(['healthy', 'warning', 'error', 'disabled'])
+      .enum(['healthy', 'warning', 'error', 'disabled', 'not_built'])
       .describe(
-        'warning: the last run failed; error: three in a row did; disabled: an admin switched it off.',
+        'warning: the last run failed; error: three in a row did; disabled: an admin switched it off; not_built: nothing runs it yet, its part of the product is still to come.',
       ),
     late: z.boolean().describe('Its last success is older than it should be.'),
     last_run_at: timestamp.nullable().describe('Business time, as the next two.'),
@@ -52,7 +52,7 @@ const automationSchema = z
         next_run_at: timestamp.nullable().describe('Business time; null unless it is active and enabled.'),
       })
       .nullable()
-      .describe('Null for an automation that events start.'),
+      .describe('Null for an automation that events start, or nothing.'),
   })
   .meta({ id: 'Automation' });
 
@@ -105,14 +105,13 @@ const switchRoute = defineLongRoute({
       const off = body.status === 'disabled';
       // One that is on keeps what its runs say of it.
       if (off === (row.status === 'disabled')) return;
-      const to = off ? 'disabled' : 'healthy';
-      await switchAutomation(scope.trx, scope.orgId, name, to);
+      const status = await switchAutomation(scope.trx, scope.orgId, name, off ? 'disabled' : 'healthy');
       await audit(context, scope, {
         action: off ? 'automation.disable' : 'automation.enable',
         entityType: 'automation',
         entityId: null,
         before: { status: row.status },
-        after: { status: to },
+        after: { status },
         details: { name },
       });
     });

@@ -6,7 +6,7 @@ import { EXCLUSION_CODES } from '../domain/targeting-types.js';
 import { pageOf, pageQuery, readCursor, toPage } from './pagination.js';
 import { Problem } from './problems.js';
 import { defineRoute } from './route.js';
-import { id, idParam, iso, isoOrNull, timestamp } from './schemas.js';
+import { id, idParam, iso, isoOrNull, timestamp, withTimes } from './schemas.js';
 
 const summaryFields = {
   id: z.uuid(),
@@ -36,7 +36,9 @@ const summarySchema = z.object(summaryFields).meta({ id: 'ProposalSummary' });
 const proposalSchema = z
   .object({
     ...summaryFields,
-    criteria: z.record(z.string(), z.unknown()).describe('All inputs and the version of the rules.'),
+    criteria: z
+      .looseObject({ built_at: timestamp.optional().describe('Business time at which the facts were read.') })
+      .describe('All inputs and the version of the rules.'),
     proposed_targets: z
       .array(z.record(z.string(), z.unknown()))
       .describe('Member, account, reach, price, score and its parts.'),
@@ -113,7 +115,8 @@ const getRoute = defineRoute({
     const row = await findProposal(scope.trx, scope.orgId, params.proposal_id);
     if (row === undefined) throw new Problem('not_found');
     const now = await deps.businessNow(scope.trx);
-    const { criteria, proposed_targets, conflicts } = row;
+    const { proposed_targets, conflicts } = row;
+    const criteria = withTimes(row.criteria as Record<string, unknown>, ['built_at']);
     return { body: { ...summaryJson(row, now), criteria, proposed_targets, conflicts } };
   },
 });

@@ -14,7 +14,7 @@ import { audit } from './audit.js';
 import { etagOf, requireMatch } from './etag.js';
 import { Problem } from './problems.js';
 import { defineRoute } from './route.js';
-import { atLeastOne, iso, timestamp } from './schemas.js';
+import { atLeastOne, feePercent, iso, timestamp } from './schemas.js';
 import { asLogin } from './scope.js';
 
 /** Ranges and what must fit together are rules (422, domain/settings-validation.ts); here is only the shape (400). */
@@ -44,7 +44,7 @@ const fields = {
   timezone: z.string().max(100),
   tier_policy: perTier(z.strictObject({ monthly_grant: z.number(), cap: z.number() })),
   reach_per_credit: z.number(),
-  fee_percent: z.number(),
+  fee_percent: feePercent,
   four_eyes_threshold: z.number(),
   watch_hours: hours,
   on_breach: z.enum(ON_BREACH),

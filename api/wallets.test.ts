@@ -179,6 +179,21 @@ describe('the ledger', () => {
     expect(await pages(`/v1/members/${artist}/ledger`, 2)).toEqual(body.data);
   });
 
+  it('names to ops the member on the other side of a repost, and to members nobody', async () => {
+    const others = async (of: string, as = world.admin) => {
+      const { body } = await world.call('GET', `/v1/members/${of}/ledger`, { as });
+      return body.data.map((row) => [row.reason, row.other_member_id, row.other_member_name]);
+    };
+    const [capture, hold, , manual] = await others(artist);
+    expect([capture, hold]).toEqual([
+      ['capture', supporter, 'Wide Channel'],
+      ['schedule', supporter, 'Wide Channel'],
+    ]);
+    expect(manual).toEqual(['a start in life', null, null]);
+    expect((await others(supporter))[0]).toEqual(['repost_earned', artist, 'Night Harbor']);
+    for (const [, id, name] of await others(artist, world.member)) expect([id, name]).toEqual([null, null]);
+  });
+
   it('tells ops who caused an entry, and the member only what', async () => {
     const path = `/v1/members/${artist}/ledger`;
     expect((await world.call('GET', path)).body.data[3]?.created_by).toBe(world.admin.id);

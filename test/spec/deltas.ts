@@ -8,9 +8,10 @@ export const ADDED_ENUM_VALUES: Readonly<Record<string, string[]>> = {
   soundcloud_campaign_status: ['cancelled'],
 };
 
-/** Point 4: values added to text columns with a fixed set. */
+/** Point 4, and decision 0083: values added to text columns with a fixed set. */
 export const ADDED_VALUES: Readonly<Record<string, string[]>> = {
   'soundcloud_queues.status': ['lapsed'],
+  'soundcloud_automation_health.status': ['not_built'],
   'soundcloud_mail_events.object_type': ['campaign', 'assignment', 'notification'],
 };
 
