@@ -7,9 +7,9 @@ import { openSweep } from '../db/account-sweeps.js';
 import { createDatabase, type Db, withOrg } from '../db/client.js';
 import { type CreditRequest, postCredits } from '../db/credits.js';
 import { ledgerViolations } from '../db/ledger-invariants.js';
-import { FAILURES_UNTIL_ERROR } from '../domain/account-health.js';
 import { NOT_BEGUN } from '../domain/account-sweep.js';
 import { addDays, startOfDate } from '../domain/calendar.js';
+import { DEFAULT_SETTINGS } from '../domain/settings.js';
 import type { SoundCloudPort, SoundCloudUser } from '../providers/soundcloud/port.js';
 import { type CreditFixture, creditFixture } from '../test/support/credits-fixture.js';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.js';
@@ -38,7 +38,8 @@ afterAll(async () => {
 
 /** Half of the profiles are away for so many days that their accounts are in error, then the other half. */
 function isThere(account: number, day: number): boolean {
-  return account % 2 !== Math.floor(day / (FAILURES_UNTIL_ERROR + 1)) % 2;
+  const { failures_until_error: untilError } = DEFAULT_SETTINGS.account_health;
+  return account % 2 !== Math.floor(day / (untilError + 1)) % 2;
 }
 
 function userOf(account: number, day: number): SoundCloudUser {

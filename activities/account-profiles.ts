@@ -250,7 +250,7 @@ async function writePage(
     memberIds: rows.map((row) => row.member_id),
   });
   await syncFollowers(trx, moment, settings, synced);
-  await settleConnections(trx, moment, looks);
+  await settleConnections(trx, moment, settings.account_health, looks);
   const moved = synced.filter(({ row, user }) => row.data.soundcloud && row.data.soundcloud.urn !== user.urn);
   await forgetPlanner(
     trx,

@@ -848,6 +848,7 @@ export interface SoundcloudSchedules {
 }
 
 export interface SoundcloudSettings {
+  account_health: Generated<Json>;
   adjacency_matrix: Generated<Json>;
   auto_schedule: Generated<boolean>;
   campaign_defaults: Generated<Json>;

@@ -107,6 +107,7 @@ export const ADDED_COLUMNS: Readonly<Record<string, string[]>> = {
     'pacing',
     'queue_hours',
     'campaign_defaults',
+    'account_health',
     'version',
   ],
 };
