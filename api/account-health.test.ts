@@ -61,6 +61,28 @@ describe('GET /v1/accounts/health', () => {
     expect(second.body.next_cursor).toBeNull();
   });
 
+  it('says when they are asked next by the settings of the org', async () => {
+    const next = async () => {
+      const lost = await world.call('GET', '/v1/accounts/health?limit=1', { as: world.moderator });
+      return lost.body.data[0]?.reconnect;
+    };
+    const patience = async (account_health: object) => {
+      const { headers } = await world.call('GET', '/v1/settings');
+      const changed = await world.call('PATCH', '/v1/settings', {
+        body: { account_health },
+        headers: { 'if-match': headers.get('etag') ?? '' },
+      });
+      expect(changed.status).toBe(200);
+      expect(changed.body.account_health).toMatchObject({ failures_until_error: 3, ...account_health });
+    };
+    expect(await next()).toMatchObject({ next_due_at: '2026-03-04T03:00:00.000Z' });
+    await patience({ prompt_days: [0, 7] });
+    expect(await next()).toMatchObject({ next_due_at: '2026-03-08T03:00:00.000Z' });
+    await patience({ prompt_days: [0] });
+    expect(await next()).toMatchObject({ next_due_at: null });
+    await patience({ prompt_days: [0, 3, 10] });
+  });
+
   it('filters, and is for ops of the org only', async () => {
     const lost = await world.call('GET', '/v1/accounts/health?unhealthy=true&sort=handle');
     expect(lost.body.data.map(({ handle }) => handle)).toEqual(['lately-lost', 'long-lost']);

@@ -152,8 +152,9 @@ function automationJson(
   { clock, now }: Facts,
   schedule: z.infer<typeof automationSchema>['schedule'],
 ): z.infer<typeof automationSchema> {
-  const { created_at, last_run_at, last_success_at, last_error_at, ...rest } = row;
-  const since = last_success_at?.getTime() ?? toBusiness(clock, created_at.getTime());
+  const { created_at, expected_since, last_run_at, last_success_at, last_error_at, ...rest } = row;
+  const counted = [last_success_at, expected_since].flatMap((at) => (at === null ? [] : [at.getTime()]));
+  const since = counted.length > 0 ? Math.max(...counted) : toBusiness(clock, created_at.getTime());
   const watched = schedule !== null && isScheduledAutomation(row.name) && row.status !== 'disabled';
   return {
     ...rest,

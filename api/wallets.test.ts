@@ -318,3 +318,22 @@ describe('who reads credits', () => {
     }
   });
 });
+
+describe('a changed tier policy', () => {
+  it('counts at once, in an org without SoundCloud too', async () => {
+    const member = await newMember('No Profile', 50_000);
+    const wallet = async () => (await world.call('GET', `/v1/members/${member}/wallet`)).body;
+    const { headers, body: settings } = await world.call('GET', '/v1/settings');
+    const policyTo = async (T3: object, ifMatch: string | null) => {
+      const tier_policy = { ...(settings.tier_policy as object), T3 };
+      const options = { body: { tier_policy }, headers: { 'if-match': ifMatch ?? '' } };
+      const { status, headers: after } = await world.call('PATCH', '/v1/settings', options);
+      expect(status).toBe(200);
+      return after.get('etag');
+    };
+    const changed = await policyTo({ monthly_grant: 5, cap: 25 }, headers.get('etag'));
+    expect(await wallet()).toMatchObject({ monthly_grant: 5, cap: 25, balance: 2 });
+    await policyTo({ monthly_grant: 2, cap: 20 }, changed);
+    expect(await wallet()).toMatchObject({ monthly_grant: 2, cap: 20 });
+  });
+});

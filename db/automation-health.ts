@@ -53,6 +53,8 @@ export interface Automation {
   status: 'healthy' | 'warning' | 'error' | 'disabled' | 'not_built';
   last_run_at: Date | null;
   last_success_at: Date | null;
+  /** Business time from which on it was to run anew; null = never off, and the org never moved. */
+  expected_since: Date | null;
   last_error_at: Date | null;
   last_error_message: string | null;
   success_count: number;
@@ -77,6 +79,7 @@ export async function listAutomations(
       'status',
       'last_run_at',
       'last_success_at',
+      'expected_since',
       'last_error_at',
       'last_error_message',
       'success_count',

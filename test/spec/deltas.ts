@@ -78,7 +78,8 @@ export const ADDED_COLUMNS: Readonly<Record<string, string[]>> = {
   soundcloud_target_proposals: ['accepted_at', 'accepted_by'],
   soundcloud_inquiries: ['closed_at'],
   soundcloud_complaints: ['closed_at'],
-  soundcloud_automation_health: ['consecutive_errors'],
+  // Lateness counts from switching on (decision 0073).
+  soundcloud_automation_health: ['consecutive_errors', 'expected_since'],
   // The drip of prompts, and two sweeps of one date counting once (lifecycles, "accountHealth").
   soundcloud_integration_status: ['checked_on', 'unhealthy_since', 'reconnect_prompts'],
   // Point 5.
@@ -106,6 +107,7 @@ export const ADDED_COLUMNS: Readonly<Record<string, string[]>> = {
     'pacing',
     'queue_hours',
     'campaign_defaults',
+    'account_health',
     'version',
   ],
 };
