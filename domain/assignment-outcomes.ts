@@ -2,6 +2,7 @@
 import {
   type AcceptedBy,
   type AssignmentState,
+  isTakenDownBy,
   planLook,
   SYSTEM_ACTOR,
   type Transition,
@@ -122,7 +123,11 @@ export function askOps(state: AssignmentState, now: number): Transition {
     proofUrl === null
       ? 'it is skipped, without loss of reliability'
       : 'the proof is accepted as provisional; some of those are audited';
-  const why = degraded ? 'SoundCloud is not configured' : 'SoundCloud’s lists do not tell';
+  const why = degraded
+    ? 'SoundCloud is not configured'
+    : isTakenDownBy(state, now)
+      ? `The repost is taken down as planned ${policy.unrepostAfterHours} h after its slot, so that it is not there now does not say that it was never made`
+      : 'SoundCloud’s lists do not tell';
   return transition({ ...state, stage: 'ops', since: now, look: null, absences: [], opsDueAt }, 'asked_ops', {
     opensTask: {
       kind: 'proof_unverified',

@@ -170,6 +170,12 @@ export function beginAssignment(facts: {
   };
 }
 
+/** Whether a repost may be gone at an instant because it is taken down as planned. @param at business ms */
+export function isTakenDownBy({ policy, slotAt }: AssignmentState, at: number): boolean {
+  const { unrepostAfterHours } = policy;
+  return unrepostAfterHours !== null && at >= slotAt + unrepostAfterHours * HOUR_MS;
+}
+
 /** A transition to `next` that does nothing but what `parts` name. */
 export function transition(
   next: AssignmentState,
