@@ -6,6 +6,7 @@ import { signToken } from '../cli/token.js';
 import { createLogger } from '../config/log.js';
 import { withOrg } from '../db/client.js';
 import type { OpsTaskAction } from '../db/ops-tasks.js';
+import { storeProofCheck } from '../db/proof-checks.js';
 import { expectAssignmentInvariants } from '../test/chaos/support/assignment-invariants.js';
 import { type AnswerBody, type ApiWorld, createApiWorld, type Person } from '../test/support/api-world.js';
 import { assignmentsOf, type PublishedAssignment } from '../test/support/assignments.js';
@@ -139,6 +140,30 @@ describe('a proof', () => {
     ]);
     const late = await api.call('POST', path(assignment, '/proof'), { as: asSupporter, body });
     expect([late.status, late.body.code]).toEqual([409, 'assignment_completed']);
+  });
+
+  it('evidence of who else reposted the track names them to ops, and to nobody else', async () => {
+    const mine = await underWay({ supporters: [supporter] });
+    const other = await the.addSupporter();
+    const later = await underWay({ supporters: [other], submission: mine.submission });
+    const check = { orgId: stack.orgId, assignmentId: mine.id, phase: 'proof', key: 'looked' } as const;
+    const facts = { rows: 2, laterReposts: 1, later: [later.id] };
+    await stack.db.transaction().execute((trx) =>
+      storeProofCheck(trx, {
+        ...check,
+        source: 'reposters',
+        verdict: 'absent',
+        positiveControl: true,
+        facts,
+        checkedAt: Date.now(),
+      }),
+    );
+    const factsFor = async (as: Person) => {
+      const { body } = await api.call('GET', path(mine, '/evidence'), { as });
+      return body.data.find(({ source }) => source === 'reposters')?.facts;
+    };
+    expect(await factsFor(admin)).toEqual({ ...facts, later: [other.handle] });
+    expect(await factsFor(asSupporter)).toEqual({ rows: 2, laterReposts: 1 });
   });
 
   it('of something else is refused, and may be sent again; another’s assignment is not there', async () => {
