@@ -317,7 +317,14 @@ async function tell(
   const general = notice.oncePerDay !== undefined && now !== undefined;
   await notify(trx, {
     orgId,
-    audience: notice.to === 'ops' ? { kind: 'ops' } : { kind: 'member', memberId: assignment.supporter_id },
+    audience:
+      notice.to === 'ops'
+        ? { kind: 'ops' }
+        : {
+            kind: 'member',
+            memberId: assignment.supporter_id,
+            ...(notice.notTo !== undefined && { except: notice.notTo }),
+          },
     type: notice.kind === 'info' || notice.kind === 'success' ? 'queue' : notice.kind,
     title: notice.title,
     message: general ? notice.message : `${labelOf(assignment)}: ${notice.message}`,

@@ -56,6 +56,18 @@ async function underWay(options: Parameters<typeof the.publishOne>[0] = {}) {
   return assignment;
 }
 
+/** What the supporter's login was told of a skip. */
+async function toldOfSkip(assignment: PublishedAssignment): Promise<string[]> {
+  const rows = await stack.db
+    .selectFrom('soundcloud_notifications')
+    .select('message')
+    .where('user_id', '=', asSupporter.id)
+    .where('title', '=', 'A repost was skipped')
+    .where(sql<boolean>`metadata ->> 'assignment_id' = ${assignment.id}`)
+    .execute();
+  return rows.map(({ message }) => message);
+}
+
 describe('an assignment', () => {
   it('is shown with its track to its supporter and to ops, and to nobody else', async () => {
     const mine = await underWay({ supporters: [supporter] });
@@ -226,12 +238,24 @@ describe('skip', () => {
     expect(answer.body).toMatchObject({ status: 'skipped', outcome_reason: body.reason, wait: null });
     expect(await the.facts.wallet(assignment.artist)).toMatchObject({ balance: 3, held: 0 });
     await the.handleOf(assignment).result();
+    expect(await toldOfSkip(assignment)).toEqual([]);
     const late = await api.call('POST', path(assignment, '/override'), {
       as: admin,
       body: { outcome: 'failed', reason: 'too late' },
     });
     expect([late.status, late.body.code]).toEqual([409, 'assignment_closed']);
     expect(late.body.detail).toMatch(/manual credit change/);
+  });
+});
+
+describe('who is skipped by ops', () => {
+  it('is told once, with the reason; two at the same moment change nothing of that', async () => {
+    const assignment = await underWay({ supporters: [supporter] });
+    const body = { outcome: 'skipped', reason: 'The artist has taken the track down.' };
+    await Promise.all([1, 2].map(() => api.call('POST', path(assignment, '/override'), { as: admin, body })));
+    const told = await toldOfSkip(assignment);
+    expect(told).toHaveLength(1);
+    expect(told[0]).toMatch(/No credits are booked.*The artist has taken the track down\.$/s);
   });
 });
 

@@ -85,6 +85,15 @@ export function skip(state: AssignmentState, now: number, by: string, reason: st
     row: { status: 'skipped', outcome_reason: reason },
     event: { type: 'assignment.skipped', data: { by, reason } },
     settles: 'release',
+    notices: [
+      {
+        to: 'supporter',
+        kind: 'info',
+        title: 'A repost was skipped',
+        message: `No credits are booked, and your reliability stays as it is. ${skipText(by, reason)}`,
+        notTo: by,
+      },
+    ],
     closesTask: closing(state, 'skipped', by),
   });
 }
@@ -185,4 +194,11 @@ function failureText(reason: string): string {
   if (reason === 'repost_absent') return 'The repost was not there at the deadline, in three looks.';
   if (reason === 'unreposted') return 'The repost was gone during the watch, in three looks.';
   return `The team decided: ${reason}`;
+}
+
+function skipText(by: string, reason: string): string {
+  if (by !== SYSTEM_ACTOR) return `The reason given: ${reason}`;
+  if (reason === 'no_evidence')
+    return 'Nobody could see your repost, and no proof was handed in. If you have reposted the track, write to the team.';
+  return 'Your account is not connected to the network any more, so another supporter may take it over. Reconnect the account to be asked again.';
 }

@@ -92,6 +92,8 @@ export interface AssignmentNotice {
   kind: 'info' | 'success' | 'warning' | 'error';
   title: string;
   message: string;
+  /** User id of who did it and need not be told. */
+  notTo?: string;
   /** Written once a day for all assignments together. */
   oncePerDay?: string;
 }

@@ -125,6 +125,20 @@ describe('without a word from anybody', () => {
     expect(live(begin({ policy: later }), missing).last).toMatchObject({ row: { status: 'failed' } });
   });
 
+  it('whoever is skipped by somebody else is told why, in words', () => {
+    const account = command('skip', { by: 'system', reason: 'account_disconnected' });
+    const skips: [Transition | undefined, RegExp][] = [
+      [live(begin(), Array<Verdict>(4).fill('inconclusive')).last, /Nobody could see your repost/],
+      [apply(begin(), account, HOUR_MS), /Reconnect the account/],
+      [apply(begin(), override('skipped'), HOUR_MS), /Looked at the profile\.$/],
+    ];
+    for (const [change, words] of skips) {
+      const told = change?.notices.filter(({ to }) => to === 'supporter') ?? [];
+      expect(told).toMatchObject([{ title: 'A repost was skipped', message: expect.stringMatching(words) }]);
+      expect(told[0]?.message).toMatch(/^No credits are booked, and your reliability stays as it is\. /);
+    }
+  });
+
   it('nothing that can be told is for ops; without their answer it is skipped', () => {
     const { steps, last, now } = live(begin(), ['inconclusive', 'absent', 'inconclusive']);
     expect(steps).toEqual(['reminder_due', 'reminder', 'deadline', 'asked_ops', 'skipped']);
