@@ -56,9 +56,15 @@ let occasions = 0;
 const shift = (ids = submissions) =>
   step(async (trx) => {
     occasions += 1;
-    const because = { reason: 'Nobody approved it.', occasion: `shift-${occasions}` };
     const settings = await loadSettings(trx, orgId);
-    return shiftSubmissions(trx, { orgId, date: DATE, submissionIds: ids, ...because, settings, now: NOON });
+    return shiftSubmissions(trx, {
+      orgId,
+      date: DATE,
+      submissions: ids.map((id) => ({ id, reason: 'Nobody approved it.' })),
+      occasion: `shift-${occasions}`,
+      settings,
+      now: NOON,
+    });
   });
 const takeBack = () =>
   step((trx) => {

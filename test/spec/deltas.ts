@@ -71,6 +71,9 @@ export const ADDED_COLUMNS: Readonly<Record<string, string[]>> = {
     'reach',
     'reach_factor',
     'outcome_reason',
+    // What the supporter was promised with it, beside the price (decision 0087).
+    'fee_percent',
+    'unrepost_after_hours',
     // What a submission is still owed follows from the rows (lifecycles, "assignment").
     'replacement_for',
   ],
