@@ -251,6 +251,24 @@ describe('ops', () => {
     ).toMatchObject({ applied: false, code: 'submission_not_due' });
   });
 
+  it('cannot bring in a member without an account, with a reason or without, and are told to add one', async () => {
+    await generate();
+    const rows = await facts.assignments(DATE);
+    await ask({ name: 'dropAssignment', assignmentId: rows[0]?.id ?? '' });
+    const supporterId = others.find((id) => !rows.some((row) => row.supporter_id === id)) ?? '';
+    await owner.deleteFrom('soundcloud_member_accounts').where('member_id', '=', supporterId).execute();
+    for (const reason of [undefined, 'The label asked for this channel.']) {
+      const insist = reason === undefined ? {} : { reason };
+      expect(
+        await ask({ name: 'addAssignment', submissionId: submission, supporterId, ...insist }),
+      ).toMatchObject({
+        applied: false,
+        code: 'pair_impossible',
+        reason: expect.stringContaining(`Add one with POST /v1/members/${supporterId}/accounts`),
+      });
+    }
+  });
+
   it('drop one, add another, and approve without a third', async () => {
     await generate();
     const rows = await facts.assignments(DATE);

@@ -258,7 +258,7 @@ const queueTitles: Record<Exclude<QueueRefusalCode, 'malformed_command'>, readon
   ],
   pair_impossible: [
     'This pair cannot be in the queue',
-    '`detail` says what is missing: credits or a free slot. Choose another supporter.',
+    '`detail` says what is missing: credits, a free slot or an account. Choose another supporter.',
   ],
 };
 
