@@ -238,6 +238,10 @@ const queueTitles: Record<Exclude<QueueRefusalCode, 'malformed_command'>, readon
     'It is too late to generate a queue for this date',
     'The submissions are in the next queue.',
   ],
+  too_late_to_publish: [
+    'No slot of this date is left',
+    'Let the queue lapse; its submissions move to the next one.',
+  ],
   generation_failed: [
     'The draft could not be generated',
     'The draft before stands. Look at the automation `daily-queue`, and try again.',
