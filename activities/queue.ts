@@ -262,6 +262,18 @@ export function createQueueActivities({ db }: { db: Db }) {
     },
 
     /**
+     * A scheduled run that finds its date drafted already, or over, has nothing to do: that is a success of the
+     * automation. A queue that is still to be drafted reports by itself.
+     */
+    async reportFoundQueue({ orgId, date }: { orgId: string; date: string }): Promise<void> {
+      await withOrg(db, orgId, async (trx) => {
+        const queue = await loadQueue(trx, orgId, date);
+        if (queue === undefined || (queue.closed_at === null && queue.approve_by === null)) return;
+        await reportAutomation(trx, AUTOMATION, true, null);
+      });
+    },
+
+    /**
      * It is too late to generate for this date: ops are told, and a queue that was asked for again lapses again.
      * @param input.stepId the step that came too late; absent from runs of before
      */

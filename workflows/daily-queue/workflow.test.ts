@@ -7,6 +7,7 @@ import { addQueueOrg, settleAll, startQueue, type TestQueue } from '../../test/s
 import { eventually } from '../../test/support/review-facts.js';
 import { startTimeSkipping } from '../../test/support/time-skipping.js';
 import { createWorld, type World } from '../../test/support/world.js';
+import { SCHEDULED_START_TYPE, type ScheduledStartResult } from '../scheduled-start/contract.js';
 import { assignmentsSettledSignal, dailyQueueState, dailyQueueUpdates } from './contract.js';
 
 let env: TestWorkflowEnvironment;
@@ -183,6 +184,49 @@ describe('publishing', () => {
     expect(await health()).toMatchObject({ status: 'healthy' });
     expect((await queue.facts.events())['queue.published']).toBe(1);
     await handle.terminate('done');
+  });
+});
+
+describe('the scheduled run of a date that was asked for ahead', () => {
+  const successes = async (orgId: string) => {
+    const { success_count } = await world.db
+      .selectFrom('soundcloud_automation_health')
+      .select('success_count')
+      .where('org_id', '=', orgId)
+      .where('automation_name', '=', 'daily-queue')
+      .executeTakeFirstOrThrow();
+    return success_count;
+  };
+  let runs = 0;
+  const scheduled = async ({ orgId }: TestQueue): Promise<ScheduledStartResult> => {
+    runs += 1;
+    return world.client.workflow.execute(SCHEDULED_START_TYPE, {
+      workflowId: `scheduled:${runs}:${orgId}`,
+      taskQueue: world.config.SPARK_TASK_QUEUE,
+      args: [{ orgId, automations: ['daily-queue'] }],
+    });
+  };
+
+  it('is a success of the automation, whether it finds the date drafted or over', async () => {
+    const { queue, handle } = await drafted();
+    expect(await successes(queue.orgId)).toBe(1);
+    expect(await scheduled(queue)).toMatchObject({ started: [], alreadyStarted: [queue.workflowId] });
+    expect(await successes(queue.orgId)).toBe(2);
+    await handle.executeUpdate(dailyQueueUpdates.approve, { args: [{ by: queue.adminId }] });
+    await stage(queue, 'settling');
+    await settleAll(world, queue, await env.currentTimeMs());
+    await handle.signal(assignmentsSettledSignal, {});
+    await handle.result();
+    expect(await scheduled(queue)).toMatchObject({ started: [queue.workflowId] });
+    expect(await successes(queue.orgId)).toBe(3);
+  });
+
+  it('says nothing of a date that is still to be drafted: its queue does', async () => {
+    const queue = await addQueueOrg(world, await env.currentTimeMs());
+    await scheduled(queue);
+    await stage(queue, 'approval');
+    expect(await successes(queue.orgId)).toBe(1);
+    await world.client.workflow.getHandle(queue.workflowId).terminate('done');
   });
 });
 
