@@ -263,6 +263,44 @@ describe('ops', () => {
     ).toMatchObject({ applied: false, code: 'submission_not_due' });
   });
 
+  it('cannot bring in a member without an account, with a reason or without, and are told to add one', async () => {
+    await generate();
+    const rows = await facts.assignments(DATE);
+    await ask({ name: 'dropAssignment', assignmentId: rows[0]?.id ?? '' });
+    const supporterId = others.find((id) => !rows.some((row) => row.supporter_id === id)) ?? '';
+    await owner.deleteFrom('soundcloud_member_accounts').where('member_id', '=', supporterId).execute();
+    for (const reason of [undefined, 'The label asked for this channel.']) {
+      const insist = reason === undefined ? {} : { reason };
+      expect(
+        await ask({ name: 'addAssignment', submissionId: submission, supporterId, ...insist }),
+      ).toMatchObject({
+        applied: false,
+        code: 'pair_impossible',
+        reason: expect.stringContaining(`Add one with POST /v1/members/${supporterId}/accounts`),
+      });
+    }
+  });
+
+  it('cannot approve what would go out without a slot: it stays a draft, whatever its cut-off', async () => {
+    await generate();
+    expect(await ask({ name: 'approve' }, Date.UTC(2026, 4, 11, 21, 29, 1))).toMatchObject({
+      applied: false,
+      code: 'too_late_to_publish',
+      reason: expect.stringContaining('the last moment was 21:29'),
+      state: { stage: 'approval', revision: 1 },
+    });
+    const last = Date.UTC(2026, 4, 11, 21, 29);
+    expect(await ask({ name: 'approve' }, last)).toMatchObject({ applied: true });
+    await publish(last);
+    expect(await facts.assignments(DATE)).toHaveLength(3);
+  });
+
+  it('have until the last moment with a slot, however many hours they are promised', async () => {
+    await sql`update soundcloud_settings set queue_hours = '{"window_end": "13:00", "min_approval_hours": 8}'
+      where org_id = ${orgId}`.execute(owner);
+    expect((await generate()).state).toMatchObject({ approveBy: Date.UTC(2026, 4, 11, 12, 25) });
+  });
+
   it('drop one, add another, and approve without a third', async () => {
     await generate();
     const rows = await facts.assignments(DATE);

@@ -149,9 +149,11 @@ describe('a pair', () => {
     ];
     expect(forced({ taken }).assignment).toMatchObject({ slot_at: at(14) });
     // An account is needed to repost at all.
-    expect(
-      forced({ supporters: [supporter('b', { account_id: null, handle: null })] }).assignment,
-    ).toBeNull();
+    const without = forced({
+      supporters: [supporter('b', { account_id: null, handle: null, account_status: null })],
+    });
+    expect(without.assignment).toBeNull();
+    expect(without.conflicts).toContainEqual({ code: 'no_account', facts: { member_id: 'b' } });
   });
 
   it('is placed at a time that is asked for, or the next', () => {
@@ -187,6 +189,22 @@ describe('the re-check', () => {
     expect(new Set(withdrawn.dropped.map(({ assignment }) => assignment.submission_id))).toEqual(
       new Set(['t']),
     );
+  });
+
+  it('drops what ops insisted on when the account is gone', () => {
+    const { assignments } = planned(DAY);
+    const [gone] = assignments;
+    if (gone === undefined) throw new Error('nothing was planned');
+    const without = { account_id: null, handle: null, account_status: null };
+    const supporters = DAY.supporters.map((m) =>
+      m.member_id === gone.supporter_id ? { ...m, ...without } : m,
+    );
+    const result = recheck(assignments, prepareFacts({ ...DAY, supporters }), assignments);
+    const { submission_id, supporter_id } = gone;
+    expect(result.dropped).toContainEqual({
+      assignment: expect.objectContaining({ submission_id, supporter_id }),
+      conflicts: [{ code: 'no_account', facts: { member_id: supporter_id } }],
+    });
   });
 
   it('drops the last positions when credits got fewer, at the frozen price', () => {

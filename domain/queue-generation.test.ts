@@ -47,7 +47,7 @@ describe('an assignment', () => {
     ]);
     expect(draft).toMatchObject({ total_slots: 2, filled_slots: 1 });
     expect(draft.explanation).toMatchObject({
-      rule_version: 'queue-1',
+      rule_version: 'queue-2',
       counts: { submissions: 1, served: 1, supporters: 1, used_supporters: 1, allowed_pairs: 1 },
       totals: { credits: 2, reach: 630, value: 525 },
     });
