@@ -11,7 +11,7 @@ import { eventually } from '../test/support/review-facts.js';
 import { createDatabase, type Db, withOrg } from './client.js';
 import { type GrantPage, postCredits } from './credits.js';
 import { ledgerViolations } from './ledger-invariants.js';
-import { grantedMonths, grantTwoPages, walletsToGrant } from './monthly-grants.js';
+import { grantedMonths, grantNextPages, walletsToGrant } from './monthly-grants.js';
 import { findWallet } from './wallets.js';
 
 /** East and west of UTC to the ends, with odd offsets and clock changes at midnight and on firsts of months. */
@@ -63,7 +63,7 @@ async function run(timezone: string, month: string, at: Date): Promise<string[]>
   let progress = beginGrant(oldest?.getTime() ?? null, timezone, month);
   while (progress.month !== null) {
     const page = { orgId, month: progress.month, after: progress.after, limit: 500, at };
-    progress = addPage(progress, await grantTwoPages(worker, page), month);
+    progress = addPage(progress, await grantNextPages(worker, page, 2), month);
   }
   const granted = await withOrg(worker, orgId, (trx) => grantedMonths(trx, orgId, at));
   return granted.map(({ month: name }) => name);
@@ -170,7 +170,7 @@ describe('a run', () => {
   });
 });
 
-describe('two pages at once', () => {
+describe('pages at once', () => {
   const LIMIT = 3;
   /** After the one everybody joined in. */
   const MONTH = '2031-01';
@@ -183,15 +183,15 @@ describe('two pages at once', () => {
     return { orgId, ids: ids.sort() };
   }
   type Network = Awaited<ReturnType<typeof network>>;
-  const pages = ({ orgId }: Network, after: string | null) =>
-    grantTwoPages(worker, { orgId, month: MONTH, after, limit: LIMIT, at: AT });
+  const pages = ({ orgId }: Network, after: string | null, count = 2) =>
+    grantNextPages(worker, { orgId, month: MONTH, after, limit: LIMIT, at: AT }, count);
 
   /** All pages of a run. @returns how many members it granted. */
-  async function wholeMonth(members: Network): Promise<number> {
+  async function wholeMonth(members: Network, count = 2): Promise<number> {
     let granted = 0;
     let after: string | null = null;
     do {
-      const done: GrantPage = await pages(members, after);
+      const done: GrantPage = await pages(members, after, count);
       granted += done.granted;
       after = done.next;
     } while (after !== null);
@@ -215,6 +215,16 @@ describe('two pages at once', () => {
     expect(second).toMatchObject({ granted: 2 * LIMIT, next: wide.ids[4 * LIMIT - 1] });
     expect(await pages(wide, second.next)).toMatchObject({ granted: 1, next: null });
     expect(await pages(wide, null)).toEqual({ granted: 0, credits: 0, forfeited: 0, next: null });
+    expect(await grantsOf(wide)).toEqual(once(wide));
+  });
+
+  it('are as many as there are, in whatever order they end', async () => {
+    const wide = await network('lanes', 8 * LIMIT + 1);
+    expect(await pages(wide, null, 7)).toMatchObject({ granted: 7 * LIMIT, next: wide.ids[7 * LIMIT - 1] });
+    expect(await pages(wide, wide.ids[7 * LIMIT - 1] ?? null, 7)).toMatchObject({
+      granted: LIMIT + 1,
+      next: null,
+    });
     expect(await grantsOf(wide)).toEqual(once(wide));
   });
 
@@ -256,7 +266,7 @@ describe('two pages at once', () => {
 
   it('leave nobody out and grant nobody twice when several runs are at it', async () => {
     const busy = await network('busy', 10 * LIMIT + 2);
-    const granted = await Promise.all([1, 2, 3, 4].map(() => wholeMonth(busy)));
+    const granted = await Promise.all([1, 2, 4, 12].map((count) => wholeMonth(busy, count)));
     expect(granted.reduce((sum, count) => sum + count, 0)).toBe(busy.ids.length);
     expect(await grantsOf(busy)).toEqual(once(busy));
     expect(await ledgerViolations(owner)).toEqual([]);
