@@ -16,6 +16,7 @@ import { createProviderTokenStore } from './db/provider-tokens.js';
 import { createTakeRequestLeave } from './db/rate-buckets.js';
 import { compression } from './domain/calendar.js';
 import { createOrgScheduler, noOrgSchedules } from './outbox/org-schedules.js';
+import { patiently } from './outbox/patience.js';
 import { startRelay } from './outbox/relay.js';
 import { ensureSchedules } from './outbox/schedules.js';
 import { ensureSearchAttributes } from './outbox/search-attributes.js';
@@ -37,12 +38,19 @@ export interface RunningWorker {
   ended: Promise<void>;
 }
 
-/** What Temporal must know before the first workflow: search attributes and schedules. Idempotent. */
-export async function prepareTemporal(config: Config): Promise<void> {
+/**
+ * What Temporal must know before the first workflow: search attributes and schedules. Idempotent; waits for a server that
+ * is slow. @throws ServiceError when Temporal refuses, or gives no answer for a minute
+ */
+export async function prepareTemporal(config: Config, log: Logger): Promise<void> {
   const { client, connection } = createTemporalClient(config);
   try {
-    await ensureSearchAttributes(connection, config.TEMPORAL_NAMESPACE);
-    await ensureSchedules(client, config.SPARK_TASK_QUEUE);
+    await patiently(client, log, 'search attributes', () =>
+      ensureSearchAttributes(connection, config.TEMPORAL_NAMESPACE),
+    );
+    await patiently(client, log, 'the Schedule of the reconciler', () =>
+      ensureSchedules(client, config.SPARK_TASK_QUEUE),
+    );
   } finally {
     await connection.close();
   }
@@ -61,7 +69,7 @@ export async function startWorker(config: Config, log: Logger): Promise<RunningW
   const taskQueue = config.SPARK_TASK_QUEUE;
   const starter = createStarter(client, taskQueue);
   const schedules = config.SPARK_ORG_SCHEDULES === 'on';
-  const scheduler = schedules ? createOrgScheduler(client, taskQueue, db) : noOrgSchedules;
+  const scheduler = schedules ? createOrgScheduler(client, taskQueue, db, log) : noOrgSchedules;
   const activities = createActivities({
     db,
     ...(await createProviders(config, db)),
@@ -111,6 +119,7 @@ export async function startWorker(config: Config, log: Logger): Promise<RunningW
   let stopped: Promise<void> | undefined;
   const stop = async () => {
     await relay.stop();
+    await scheduler.stop();
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
     await ended.catch(() => {});
     await connection.close();
@@ -194,7 +203,7 @@ async function main(): Promise<void> {
     logger: new DefaultLogger('WARN', (entry) => log.warn({ temporal: entry.meta }, entry.message)),
     shutdownSignals: [],
   });
-  await prepareTemporal(config);
+  await prepareTemporal(config, log);
   const worker = await startWorker(config, log);
   log.info('worker ready');
   const stop = () => {

@@ -10,7 +10,7 @@ import {
 import { tally } from '../db/account-sweeps.js';
 import type { Trx } from '../db/client.js';
 import { emitEvent } from '../db/events.js';
-import { type AccountStatus, accountStatus } from '../domain/account-health.js';
+import { type AccountHealthSettings, type AccountStatus, accountStatus } from '../domain/account-health.js';
 
 /** One account as it was locked, and what was heard of it. */
 export interface Heard {
@@ -34,10 +34,11 @@ export interface SweepMoment {
 export async function settleConnections(
   trx: Trx,
   moment: SweepMoment,
+  settings: AccountHealthSettings,
   heard: readonly Heard[],
 ): Promise<void> {
   const { orgId, date, at } = moment;
-  const settled = heard.map((one) => ({ row: one.row, change: changeOf(one, at) }));
+  const settled = heard.map((one) => ({ row: one.row, change: changeOf(one, settings, at) }));
   await saveConnections(
     trx,
     orgId,
@@ -51,9 +52,13 @@ export async function settleConnections(
   await tally(trx, orgId, date, { lost: lost.length, restored: restored.length, dropped_out: dropped });
 }
 
-function changeOf({ row, failures, checkedOn, data, error }: Heard, at: number): ConnectionChange {
+function changeOf(
+  { row, failures, checkedOn, data, error }: Heard,
+  settings: AccountHealthSettings,
+  at: number,
+): ConnectionChange {
   const planner = data.influence_planner?.status ?? row.data.influence_planner?.status ?? null;
-  const status = accountStatus({ status: row.status, planner, failures });
+  const status = accountStatus({ status: row.status, planner, failures }, settings);
   const healthy = status === 'linked';
   const since = healthy ? null : (row.unhealthy_since ?? new Date(at));
   return {

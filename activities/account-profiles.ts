@@ -4,6 +4,7 @@ import {
   applyFollowerSync,
   type ConnectionRow,
   forgetPlanner,
+  lockAccountsAndWallets,
   lockConnections,
   profilesDue,
 } from '../db/account-health.js';
@@ -243,9 +244,13 @@ async function writePage(
       error: found ? null : reasonOf(profile),
     };
   });
-  // Wallets before members, as everywhere.
+  // Those of a found profile are written with the followers, and those of a lost one with the status afterwards.
+  await lockAccountsAndWallets(trx, orgId, {
+    accountIds: rows.map((row) => row.account_id),
+    memberIds: rows.map((row) => row.member_id),
+  });
   await syncFollowers(trx, moment, settings, synced);
-  await settleConnections(trx, moment, looks);
+  await settleConnections(trx, moment, settings.account_health, looks);
   const moved = synced.filter(({ row, user }) => row.data.soundcloud && row.data.soundcloud.urn !== user.urn);
   await forgetPlanner(
     trx,

@@ -15,7 +15,12 @@ import { emitEvent } from '../db/events.js';
 import { notify } from '../db/notifications.js';
 import { loadSettings } from '../db/settings.js';
 import { clearWait, saveWait } from '../db/waits.js';
-import { nextPromptAt, type PromptStanding, promptsAfter } from '../domain/account-health.js';
+import {
+  type AccountHealthSettings,
+  nextPromptAt,
+  type PromptStanding,
+  promptsAfter,
+} from '../domain/account-health.js';
 import {
   type SweepResult,
   type SweepTrouble,
@@ -104,15 +109,16 @@ export function createAccountSweepActivities({ db }: { db: Db }) {
     async promptToReconnect(input: SweepMoment & { soonMs: number }): Promise<{ nextAt: number | null }> {
       const { orgId, at, soonMs } = input;
       let nextAt: number | null = null;
+      const { account_health: settings } = await withOrg(db, orgId, (trx) => loadSettings(trx, orgId));
       for (let after: string | null = null; ; ) {
         const page = { after, limit: PROMPT_PAGE };
         const rows: ConnectionRow[] = await withOrg(db, orgId, async (trx) => {
           const found = await unhealthyConnections(trx, orgId, page);
-          for (const row of found) await prompt(trx, input, row);
+          for (const row of found) await prompt(trx, input, settings, row);
           return found;
         });
         for (const row of rows) {
-          const due = nextPromptAt(standingOf(row));
+          const due = nextPromptAt(standingOf(row), settings);
           if (due !== null && due > at && due <= at + soonMs) nextAt = Math.min(due, nextAt ?? due);
         }
         after = rows.at(-1)?.account_id ?? null;
@@ -126,7 +132,7 @@ export function createAccountSweepActivities({ db }: { db: Db }) {
     ): Promise<SweepResult> {
       const { orgId, date, workflowId, at, outcome, notes } = input;
       return withOrg(db, orgId, async (trx) => {
-        const { inactivity_days: inactivityDays } = await loadSettings(trx, orgId);
+        const { inactivity_days: inactivityDays, account_health: settings } = await loadSettings(trx, orgId);
         const { inactive, became } = await noteInactivity(trx, orgId, inactivityDays, at);
         const counts = await closeSweep(trx, orgId, { date, at, outcome, notes });
         const accounts = await accountsByStatus(trx, orgId);
@@ -135,6 +141,7 @@ export function createAccountSweepActivities({ db }: { db: Db }) {
           outcome,
           counts,
           accounts,
+          alarming: accounts.disconnected > settings.disconnected_alert_above,
           inactive_members: inactive,
           became_inactive: became,
           notes,
@@ -181,11 +188,16 @@ export function standingOf(row: ConnectionRow): PromptStanding {
 }
 
 /** The row is read, written and told of under its lock, so that two sweeps do not both ask. */
-async function prompt(trx: Trx, { orgId, date, at }: SweepMoment, seen: ConnectionRow): Promise<void> {
-  if (promptsAfter(standingOf(seen), at) === null) return;
+async function prompt(
+  trx: Trx,
+  { orgId, date, at }: SweepMoment,
+  settings: AccountHealthSettings,
+  seen: ConnectionRow,
+): Promise<void> {
+  if (promptsAfter(standingOf(seen), at, settings) === null) return;
   const [row] = await lockConnections(trx, orgId, [seen.account_id]);
   const standing = row && standingOf(row);
-  const prompts = standing === undefined ? null : promptsAfter(standing, at);
+  const prompts = standing === undefined ? null : promptsAfter(standing, at, settings);
   if (row === undefined || prompts === null || row.unhealthy_since === null) return;
   await savePrompt(trx, orgId, { id: row.id, prompts, at });
   seen.reconnect_prompts = prompts;

@@ -3,9 +3,11 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDatabase, type Db } from '../db/client.js';
+import { transition } from '../domain/assignment-state.js';
+import { assignmentWait } from '../domain/assignment-wait.js';
 import { assignmentsOf } from '../test/support/assignments.js';
 import { createWorld, type Submission, type World } from '../test/support/world.js';
-import { createAssignmentActivities } from './assignments.js';
+import { type AssignmentOpening, createAssignmentActivities } from './assignments.js';
 import { queueMemberMail } from './member-mails.js';
 import { createSubmissionActivities } from './submissions.js';
 
@@ -23,11 +25,12 @@ afterAll(async () => {
   await world?.remove();
 });
 
-async function mailAbout(id: string) {
+async function mailAbout(id: string, template?: string) {
   const { subject, metadata, template_data } = await world.db
     .selectFrom('soundcloud_email_logs')
     .select(['subject', 'metadata', 'template_data'])
     .where('related_object_id', '=', id)
+    .$if(template !== undefined, (query) => query.where('template_name', '=', template ?? ''))
     .executeTakeFirstOrThrow();
   return { subject, template_data, ...(metadata as { html: string; text: string }) };
 }
@@ -56,33 +59,61 @@ describe('the confirmation of a submission', () => {
 });
 
 describe('the mail of an assignment', () => {
-  const announce = async (liveLink: string | null) => {
+  const open = async (liveLink: string | null) => {
     const assignment = await assignmentsOf(world).publishOne({ unstarted: true });
     await setLinks(
       assignment.submission,
       `https://soundcloud.com/night-harbor/${assignment.id}/${SECRET}`,
       liveLink,
     );
-    const { openAssignment } = createAssignmentActivities({
+    const activities = createAssignmentActivities({
       db: worker,
       soundcloud: { configured: true },
       publicUrl: 'https://spark.test',
     });
-    await new MockActivityEnvironment().run(openAssignment, {
+    const target = {
       orgId: world.orgId,
       assignmentId: assignment.id,
       workflowId: assignment.workflowId,
+    };
+    const opened: AssignmentOpening = await new MockActivityEnvironment().run(activities.openAssignment, {
+      ...target,
       realNow: Date.now(),
     });
+    if (opened.closed) throw new Error('The assignment is open.');
+    return { assignment, activities, target, state: opened.state };
+  };
+  const announce = async (liveLink: string | null) => {
+    const { assignment } = await open(liveLink);
     return { assignment, mail: await mailAbout(assignment.id) };
   };
+  const remind = async (liveLink: string | null) => {
+    const { assignment, activities, target, state } = await open(liveLink);
+    const { next, ...change } = transition(state, 'reminder', { mail: 'proof_reminder' });
+    const now = Date.now();
+    await new MockActivityEnvironment().run(activities.recordAssignmentStep, {
+      ...target,
+      stepId: `reminder:${assignment.id}`,
+      step: 'reminder',
+      command: null,
+      change,
+      next,
+      basedOn: state.revision,
+      wait: assignmentWait(next, now),
+      now,
+    });
+    return { assignment, mail: await mailAbout(assignment.id, 'proof_reminder') };
+  };
 
-  it('has the public link, and never the secret token', async () => {
+  it.each([
+    ['that tells of it', announce],
+    ['that reminds of the proof', remind],
+  ])('%s has the public link, and never the secret token', async (_, send) => {
     const live = `https://soundcloud.com/night-harbor/out-now`;
-    const { mail } = await announce(live);
+    const { mail } = await send(live);
     expect(mail.text).toContain(`Open the track: ${live}\n`);
     expect(JSON.stringify(mail)).not.toContain(SECRET);
-    const without = await announce(null);
+    const without = await send(null);
     const address = `https://soundcloud.com/night-harbor/${without.assignment.id}`;
     expect(without.mail.text).toContain(`Open the track: ${address}\n`);
     expect(JSON.stringify(without.mail)).not.toContain(SECRET);

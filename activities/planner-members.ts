@@ -8,7 +8,8 @@ import {
 } from '../db/account-health.js';
 import { anyUnsought, loadCursor, markAbsent, saveCursor, tally } from '../db/account-sweeps.js';
 import { type Db, type Trx, withOrg } from '../db/client.js';
-import { FULL_SWEEP_DAYS, handleOfProfile } from '../domain/account-health.js';
+import { loadSettings } from '../db/settings.js';
+import { handleOfProfile } from '../domain/account-health.js';
 import type { PlannerProgress } from '../domain/account-sweep.js';
 import { daysBetween } from '../domain/calendar.js';
 import { ProviderError } from '../providers/errors.js';
@@ -62,10 +63,11 @@ export function createPlannerMemberActivities({
 
   async function begin({ orgId, date }: SweepMoment): Promise<Reading> {
     return withOrg(db, orgId, async (trx) => {
+      const { account_health: settings } = await loadSettings(trx, orgId);
       const cursor = await loadCursor(trx, orgId, PROVIDER);
       const all =
         cursor === undefined ||
-        daysBetween(cursor.fullSweepOn, date) >= FULL_SWEEP_DAYS ||
+        daysBetween(cursor.fullSweepOn, date) >= settings.full_reading_days ||
         (await anyUnsought(trx, orgId));
       return {
         mode: all ? 'all' : 'changes',
@@ -165,7 +167,8 @@ async function writePage(
       },
     ];
   });
-  await settleConnections(trx, moment, heard);
+  const settings = await loadSettings(trx, orgId);
+  await settleConnections(trx, moment, settings.account_health, heard);
   await tally(trx, orgId, date, { planner_members: heard.length });
 }
 

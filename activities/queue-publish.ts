@@ -92,22 +92,21 @@ export async function publish(
   progress('telling everybody');
   const revision = queue.revision + 1;
   const unserved = unservedOf(approved.assignments, approved.unfilled, facts, assignments);
-  const tooLate = unserved.filter((id) => lostToTime(id, dropped));
-  const shift = (submissionIds: string[], because: string) =>
-    shiftSubmissions(trx, {
-      orgId,
-      date: queue.date,
-      submissionIds,
-      reason: `No place in the queue of ${queue.date}: ${because}`,
-      occasion: `${queue.id}:${revision}`,
-      settings,
-      now,
-    });
-  const shifted =
-    (await shift(
-      unserved.filter((id) => !tooLate.includes(id)),
-      'nobody was free who fits and can be paid.',
-    )) + (await shift(tooLate, 'it went out when the slots of those who fit had passed.'));
+  const shifted = await shiftSubmissions(trx, {
+    orgId,
+    date: queue.date,
+    submissions: unserved.map((id) => ({
+      id,
+      reason: `No place in the queue of ${queue.date}: ${
+        lostToTime(id, dropped)
+          ? 'it went out when the slots of those who fit had passed.'
+          : 'nobody was free who fits and can be paid.'
+      }`,
+    })),
+    occasion: `${queue.id}:${revision}`,
+    settings,
+    now,
+  });
   const unfilled = approved.unfilled.filter(({ submission_id }) => unserved.includes(submission_id));
   await insertDraft(trx, orgId, {
     queueId: queue.id,

@@ -15,9 +15,8 @@ export interface Shift {
   orgId: string;
   /** Date of the queue that does not serve them. */
   date: string;
-  submissionIds: readonly string[];
-  /** For the member and for ops, a sentence. */
-  reason: string;
+  /** Each with the reason for the member and for ops, a sentence. Once each. */
+  submissions: readonly { id: string; reason: string }[];
   /** Makes the events of one occasion unique: queue and draft. */
   occasion: string;
   settings: OrgSettings;
@@ -47,24 +46,30 @@ export async function closeLapsed(
   });
 }
 
-/** @returns how many were shifted; what is closed or withdrawn meanwhile is left alone. */
+/**
+ * All of a queue at once, whatever the reasons: ops are told once of those that nobody supports for too long.
+ * @returns how many were shifted; what is closed or withdrawn meanwhile is left alone.
+ */
 export async function shiftSubmissions(trx: Trx, shift: Shift): Promise<number> {
-  const { orgId, date, submissionIds, reason, occasion, settings, now } = shift;
-  if (submissionIds.length === 0) return 0;
+  const { orgId, date, submissions, occasion, settings, now } = shift;
+  if (submissions.length === 0) return 0;
   const next = nextSupportDate(date, await draftedQueueDates(trx, orgId, date));
-  const { rows } = await sql<{ id: string; shift_count: number; label: string }>`
+  const ids = submissions.map(({ id }) => id);
+  const reasons = submissions.map(({ reason }) => reason);
+  const { rows } = await sql<{ id: string; shift_count: number; reason: string; label: string }>`
     with chosen as (
       select id from public.soundcloud_submissions
-      where org_id = ${orgId} and id = any (${[...submissionIds]}::uuid[])
+      where org_id = ${orgId} and id = any (${ids}::uuid[])
         and status = 'approved' and closed_at is null and support_ended_at is null and support_date <= ${date}::date
       order by id for update
     )
     update public.soundcloud_submissions s
-    set support_date = ${next}::date, auto_shifted = true, shift_reason = ${reason}, shift_count = s.shift_count + 1
-    from chosen where s.org_id = ${orgId} and s.id = chosen.id
-    returning s.id, s.shift_count,
+    set support_date = ${next}::date, auto_shifted = true, shift_reason = because.reason, shift_count = s.shift_count + 1
+    from chosen join unnest(${ids}::uuid[], ${reasons}::text[]) as because (id, reason) on because.id = chosen.id
+    where s.org_id = ${orgId} and s.id = chosen.id
+    returning s.id, s.shift_count, because.reason,
       coalesce(nullif(concat_ws(' – ', s.artist_name, s.track_name), ''), s.id::text) as label`.execute(trx);
-  await tellShifted(trx, { orgId, rows, to: next, reason, occasion, now });
+  await tellShifted(trx, { orgId, rows, to: next, occasion, now });
   const { max_shifts } = settings.review;
   const tired = rows.filter((row) => row.shift_count > 0 && row.shift_count % max_shifts === 0);
   await askOps(trx, orgId, tired, max_shifts);
@@ -96,25 +101,25 @@ export async function takeShiftsBack(
     from chosen where s.org_id = ${orgId} and s.id = chosen.id
     returning s.id, s.shift_count`.execute(trx);
   const reason = `The queue of ${date} is made after all.`;
-  await tellShifted(trx, { orgId, rows, to: date, reason, occasion, now });
+  const shifted = rows.map((row) => ({ ...row, reason }));
+  await tellShifted(trx, { orgId, rows: shifted, to: date, occasion, now });
 }
 
 async function tellShifted(
   trx: Trx,
   shifted: {
     orgId: string;
-    rows: readonly { id: string; shift_count: number }[];
+    rows: readonly { id: string; shift_count: number; reason: string }[];
     /** The date they are in now. */
     to: string;
-    reason: string;
     occasion: string;
     now: number;
   },
 ): Promise<void> {
-  const { orgId, rows, to, reason, occasion, now } = shifted;
+  const { orgId, rows, to, occasion, now } = shifted;
   await emitEvents(
     trx,
-    rows.map(({ id, shift_count }) => ({
+    rows.map(({ id, shift_count, reason }) => ({
       orgId,
       type: 'submission.shifted' as const,
       entityType: 'submission',

@@ -298,6 +298,19 @@ describe('publishing', () => {
     await ask({ name: 'approve' });
   });
 
+  /** Another submission of the artist, that the draft has no place for. */
+  async function addUnserved(): Promise<string> {
+    const [second = ''] = await addApproved(owner, orgId, [
+      { memberId: artist, slug: 'second', artist: `artist-${orgs}`, supportDate: DATE },
+    ]);
+    const wait = { submission_id: second, member_id: null, served: false, assignments: 0, reach: 0 };
+    const unfilled = JSON.stringify([{ ...wait, target_reach: 0, missing: null, code: 'budget', facts: {} }]);
+    await sql`update soundcloud_queue_drafts set unfilled = ${unfilled}::jsonb where org_id = ${orgId}`.execute(
+      owner,
+    );
+    return second;
+  }
+
   it('holds every price, keeps what is promised with it, and tells everybody, once', async () => {
     expect(await termsOf()).toEqual(Array(3).fill({ fee_percent: null, unrepost_after_hours: null }));
     await setTerms(25, 36);
@@ -408,14 +421,7 @@ describe('publishing', () => {
   });
 
   it('waits for a withdrawal of what it has no place for before it takes a wallet', async () => {
-    const [second = ''] = await addApproved(owner, orgId, [
-      { memberId: artist, slug: 'second', artist: `artist-${orgs}`, supportDate: DATE },
-    ]);
-    const wait = { submission_id: second, member_id: null, served: false, assignments: 0, reach: 0 };
-    const unfilled = JSON.stringify([{ ...wait, target_reach: 0, missing: null, code: 'budget', facts: {} }]);
-    await sql`update soundcloud_queue_drafts set unfilled = ${unfilled}::jsonb where org_id = ${orgId}`.execute(
-      owner,
-    );
+    const second = await addUnserved();
     let publishing: ReturnType<typeof publish> | undefined;
     await owner.transaction().execute(async (trx) => {
       // As a withdrawal: the submission's row, then the wallet of its member.
@@ -469,6 +475,26 @@ describe('publishing', () => {
       .where('org_id', '=', orgId)
       .execute();
     expect(tasks).toMatchObject([{ kind: 'submission_shifts', entity_id: submission, status: 'open' }]);
+  });
+
+  it('tells ops once of all that nobody supports for too long, whatever kept each from the queue', async () => {
+    const second = await addUnserved();
+    await sql`update soundcloud_submissions set shift_count = 13 where org_id = ${orgId}`.execute(owner);
+    await publish(Date.UTC(2026, 4, 11, 21, 45));
+    const reasons = await Promise.all(
+      [submission, second].map(async (id) => (await facts.submission(id))?.shift_reason),
+    );
+    expect(reasons).toEqual([
+      expect.stringContaining('had passed'),
+      expect.stringContaining('nobody was free'),
+    ]);
+    const told = await owner
+      .selectFrom('soundcloud_notifications')
+      .select(['user_id', 'message'])
+      .where('org_id', '=', orgId)
+      .where('title', '=', 'Submissions find no supporter')
+      .execute();
+    expect(told).toEqual([{ user_id: adminId, message: expect.stringMatching(/^2 were shifted/) }]);
   });
 });
 

@@ -141,16 +141,15 @@ export function createQueueActivities({ db }: { db: Db }) {
           const found = await approveInTime(trx, { orgId, date, workflowId, settings, now }, queue);
           if (found === 'approved') return null;
           const draft = await loadDraft(trx, orgId, queue.id);
-          const submissionIds = submissionsOf(draft);
           await replaceAssignments(trx, orgId, queue.id, []);
+          const reason =
+            found === 'found_late'
+              ? `The queue of ${date} was approved, but that was found when its slots had passed.`
+              : `The queue of ${date} was not approved in time.`;
           const shifted = await shiftSubmissions(trx, {
             orgId,
             date,
-            submissionIds,
-            reason:
-              found === 'found_late'
-                ? `The queue of ${date} was approved, but that was found when its slots had passed.`
-                : `The queue of ${date} was not approved in time.`,
+            submissions: submissionsOf(draft).map((id) => ({ id, reason })),
             occasion: `${queue.id}:lapse:${queue.revision}`,
             settings,
             now,

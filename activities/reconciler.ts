@@ -7,7 +7,7 @@ import { type Db, withOrg } from '../db/client.js';
 import { notify } from '../db/notifications.js';
 import type { ScheduledAutomation } from '../domain/scheduled-automations.js';
 
-export type LifecycleCondition = 'running' | 'missing' | 'failed' | 'ended';
+export type LifecycleCondition = 'running' | 'missing' | 'failed' | 'ended' | 'unknown';
 
 /** What the reconciler needs of the relay's room; given by the worker. */
 export interface LifecycleStarter {
@@ -15,6 +15,8 @@ export interface LifecycleStarter {
   inspect(workflowId: string): Promise<LifecycleCondition>;
   /** A little behind the truth; undefined when there is no list to be had. */
   listedAsRunning(workflowIds: readonly string[]): Promise<Set<string> | undefined>;
+  /** Whether Temporal answers at all. */
+  answers(): Promise<boolean>;
   startAgain(row: ReconciledRow): Promise<boolean>;
 }
 
@@ -37,10 +39,12 @@ export interface ReconcilerReport {
   restarted: number;
   /** Open rows whose workflow ended well: a defect, reported to admins. */
   stranded: number;
-  /** Rows that could not be looked at this time. */
+  /** Rows that could not be looked at this time: the next run does. */
   troubled: number;
   /** Automations of orgs whose last success is older than it should be; their admins were told. */
   late: number;
+  /** Temporal did not answer any more, so that the rest was left to the next run. */
+  unfinished: boolean;
 }
 
 const AT_ONCE = 10;
@@ -74,6 +78,7 @@ export function createReconcilerActivities({
         stranded: 0,
         troubled: 0,
         late: 0,
+        unfinished: false,
       };
       let hasList = true;
       for (let at = 0; at < rows.length; at += PAGE) {
@@ -87,14 +92,13 @@ export function createReconcilerActivities({
         // A list that does not answer costs its deadline each time: once in a run is enough.
         hasList = listed !== undefined;
         const page = notListed(known, listed ?? new Set(), report);
-        for (let next = 0; next < page.length; next += AT_ONCE) {
-          const some = page.slice(next, next + AT_ONCE);
-          const outcomes = await Promise.allSettled(some.map((row) => check(row, report, ended)));
-          // One row that cannot be looked at keeps no other from being repaired; the next run tries it again.
-          report.troubled += outcomes.filter((outcome) => outcome.status === 'rejected').length;
+        for (let next = 0; next < page.length && !report.unfinished; next += AT_ONCE) {
+          report.unfinished = !(await checkSome(page.slice(next, next + AT_ONCE), report, ended));
           heartbeat(report);
         }
         heartbeat(report);
+        // Each further row would only cost its deadline.
+        if (report.unfinished) break;
       }
       await reportStranded(ended, report);
       await reportLate(report);
@@ -123,6 +127,19 @@ export function createReconcilerActivities({
     return left.map(({ row }) => row);
   }
 
+  /** @returns false when Temporal does not answer */
+  async function checkSome(
+    rows: readonly ReconciledRow[],
+    report: ReconcilerReport,
+    ended: ReconciledRow[],
+  ): Promise<boolean> {
+    const before = report.troubled;
+    const outcomes = await Promise.allSettled(rows.map((row) => check(row, report, ended)));
+    // One row that cannot be looked at keeps no other from being repaired; the next run tries it again.
+    report.troubled += outcomes.filter((outcome) => outcome.status === 'rejected').length;
+    return report.troubled - before < rows.length || starter.answers();
+  }
+
   async function check(row: ReconciledRow, report: ReconcilerReport, ended: ReconciledRow[]): Promise<void> {
     const lifecycle = starter.lifecycleOf(row);
     if (lifecycle === undefined) return;
@@ -131,6 +148,9 @@ export function createReconcilerActivities({
     switch (await starter.inspect(lifecycle.workflowId)) {
       case 'running':
         report.running += 1;
+        return;
+      case 'unknown':
+        report.troubled += 1;
         return;
       case 'missing':
         if (await starter.startAgain(row)) report.started += 1;

@@ -29,6 +29,7 @@ import { classify } from '../domain/genre.js';
 import type { OrgSettings } from '../domain/settings.js';
 import type { SubmissionCommand, SubmissionRefusalCode } from '../domain/submission-commands.js';
 import {
+  type ReviewEnd,
   type ReviewPolicy,
   type ReviewState,
   recordIntake,
@@ -36,6 +37,7 @@ import {
   type Transition,
 } from '../domain/submission-review.js';
 import { type ReviewFacts, resumeReview } from '../domain/submission-review-resume.js';
+import { endOfReview } from '../domain/submission-review-support.js';
 import { reviewWait } from '../domain/submission-review-wait.js';
 import type { Wait } from '../domain/waiting.js';
 import { withLifesign } from './lifesign.js';
@@ -47,7 +49,7 @@ import { taker } from './taker.js';
 import { labelOf } from './track-label.js';
 
 export type ReviewOpening =
-  | { closed: true; status: SubmissionStatus }
+  | { closed: true; status: SubmissionStatus; end: ReviewEnd }
   | {
       closed: false;
       /** "Artist – Title" or the track's URL: what summaries and details call it. */
@@ -80,7 +82,8 @@ export function createSubmissionActivities({ db }: { db: Db }) {
       const { orgId, submissionId, workflowId } = input;
       return withOrg(db, orgId, async (trx) => {
         const submission = await lockSubmission(trx, orgId, submissionId);
-        if (submission.closed_at !== null) return { closed: true, status: submission.status };
+        if (submission.closed_at !== null)
+          return { closed: true, status: submission.status, end: endOfReview(submission) };
         const clock = await readClock(trx);
         const settings = await loadSettings(trx, orgId);
         const now = toBusiness(clock, input.realNow);
@@ -404,6 +407,7 @@ function reviewPolicy(settings: OrgSettings): ReviewPolicy {
 function factsOf(submission: SubmissionRow): Omit<ReviewFacts, 'proposalExpiresAt'> {
   return {
     status: submission.status,
+    end: endOfReview(submission),
     submittedAt: submission.submitted_at.getTime(),
     decidedAt: submission.decided_at?.getTime() ?? null,
     ownerId: submission.owner_id,

@@ -61,6 +61,28 @@ describe('GET /v1/accounts/health', () => {
     expect(second.body.next_cursor).toBeNull();
   });
 
+  it('says when they are asked next by the settings of the org', async () => {
+    const next = async () => {
+      const lost = await world.call('GET', '/v1/accounts/health?limit=1', { as: world.moderator });
+      return lost.body.data[0]?.reconnect;
+    };
+    const patience = async (account_health: object) => {
+      const { headers } = await world.call('GET', '/v1/settings');
+      const changed = await world.call('PATCH', '/v1/settings', {
+        body: { account_health },
+        headers: { 'if-match': headers.get('etag') ?? '' },
+      });
+      expect(changed.status).toBe(200);
+      expect(changed.body.account_health).toMatchObject({ failures_until_error: 3, ...account_health });
+    };
+    expect(await next()).toMatchObject({ next_due_at: '2026-03-04T03:00:00.000Z' });
+    await patience({ prompt_days: [0, 7] });
+    expect(await next()).toMatchObject({ next_due_at: '2026-03-08T03:00:00.000Z' });
+    await patience({ prompt_days: [0] });
+    expect(await next()).toMatchObject({ next_due_at: null });
+    await patience({ prompt_days: [0, 3, 10] });
+  });
+
   it('filters, and is for ops of the org only', async () => {
     const lost = await world.call('GET', '/v1/accounts/health?unhealthy=true&sort=handle');
     expect(lost.body.data.map(({ handle }) => handle)).toEqual(['lately-lost', 'long-lost']);
@@ -76,8 +98,12 @@ describe('GET /v1/accounts/health', () => {
       values (${world.orgId}, 'removed', 'disconnected')`.execute(world.db);
     const all = await world.call('GET', '/v1/integration-status?status=disconnected&sort=handle');
     expect(all.body.data).toMatchObject([
-      { account_handle: 'long-lost', member_id: accounts['long-lost'] },
-      { account_handle: 'removed', member_id: null },
+      {
+        account_handle: 'long-lost',
+        member_id: accounts['long-lost'],
+        member_name: expect.stringMatching(/./),
+      },
+      { account_handle: 'removed', member_id: null, member_name: null },
     ]);
   });
 });
@@ -152,7 +178,15 @@ describe('automation templates', () => {
 
   it('are changed by admins against the version they read', async () => {
     const list = await world.call('GET', '/v1/automation-templates', { as: world.moderator });
-    expect(list.body.data.map((row) => row.template_key)).toContain('reconnect_prompt');
+    expect(list.body.data.filter((row) => row.sends_mails).map((row) => row.template_key)).toEqual([
+      'reconnect_prompt',
+      'tier_promotion',
+    ]);
+    // Nothing writes the events of campaigns yet.
+    expect(list.body.data.find((row) => row.template_key === 'campaign_tracking')).toMatchObject({
+      enabled: true,
+      sends_mails: false,
+    });
     const read = await world.call('GET', path, { as: world.moderator });
     const etag = read.headers.get('etag') ?? '';
     const body = { subject: 'Welcome to {{new_tier}}', enabled: false };
@@ -161,7 +195,7 @@ describe('automation templates', () => {
       (await world.call('PATCH', path, { as: world.moderator, body, headers: { 'If-Match': etag } })).status,
     ).toBe(403);
     const changed = await world.call('PATCH', path, { body, headers: { 'If-Match': etag } });
-    expect(changed.body).toMatchObject(body);
+    expect(changed.body).toMatchObject({ ...body, sends_mails: false });
     expect(changed.headers.get('etag')).not.toBe(etag);
     expect((await world.call('PATCH', path, { body, headers: { 'If-Match': etag } })).status).toBe(412);
   });
@@ -185,7 +219,10 @@ describe('automation templates', () => {
       world.db,
     );
     const failed = await world.call('GET', '/v1/automation-logs?status=failed', { as: world.moderator });
-    expect(failed.body.data).toMatchObject([{ template_key: 'tier_promotion', status: 'failed' }]);
+    const { name } = (await world.call('GET', `/v1/members/${world.memberId}`)).body;
+    expect(failed.body.data).toMatchObject([
+      { template_key: 'tier_promotion', status: 'failed', recipient_member_name: name },
+    ]);
     expect((await world.call('GET', '/v1/automation-logs?status=sent')).body.data).toEqual([]);
     expect((await world.call('GET', '/v1/automation-logs', { as: world.member })).status).toBe(403);
   });

@@ -1,13 +1,14 @@
 /** How the accounts' connections stand, the daily look at them, and a look now. */
 import { z } from 'zod';
 import {
+  accountHealthSettings,
   CONNECTION_ORDERS,
   type ConnectionListRow,
   latestSweep,
   listConnections,
   requestSweep,
 } from '../db/integration-status.js';
-import { ACCOUNT_STATUSES, nextPromptAt } from '../domain/account-health.js';
+import { ACCOUNT_STATUSES, type AccountHealthSettings, nextPromptAt } from '../domain/account-health.js';
 import { SWEEP_COUNTS, sweepCounts } from '../domain/account-sweep.js';
 import { accountHealthId } from '../workflows/account-health/contract.js';
 import { audit } from './audit.js';
@@ -20,7 +21,7 @@ import { workflowLink, workflowLinkSchema } from './workflow-links.js';
 const status = z
   .enum(ACCOUNT_STATUSES)
   .describe(
-    'reconnect: Influence Planner cannot use it; disconnected: not in the network any more; error: the profile was not found on three days.',
+    'reconnect: Influence Planner cannot use it; disconnected: not in the network any more; error: the profile was not found on `account_health.failures_until_error` (3) days in a row.',
   );
 const ops = { access: 'ops', scope: null, tag: 'accounts' } as const;
 const SORTS = Object.keys(CONNECTION_ORDERS) as [keyof typeof CONNECTION_ORDERS];
@@ -64,6 +65,7 @@ const integrationSchema = z
     platform: z.string(),
     account_id: z.uuid().nullable().describe('Null when the account was removed.'),
     member_id: z.uuid().nullable(),
+    member_name: z.string().nullable(),
     ...checks,
     reconnect_sent_at: timestamp.nullable(),
   })
@@ -103,15 +105,19 @@ function checksOf(row: ConnectionListRow) {
   };
 }
 
-function healthJson(row: ConnectionListRow): z.infer<typeof accountHealthSchema> {
-  const next = nextPromptAt({
+function healthJson(
+  row: ConnectionListRow,
+  settings: AccountHealthSettings,
+): z.infer<typeof accountHealthSchema> {
+  const standing = {
     status: row.status,
     planner: row.planner_status,
     failures: row.error_count,
     unhealthySince: row.unhealthy_since?.getTime() ?? null,
     prompts: row.reconnect_prompts,
     lastPromptAt: row.reconnect_sent_at?.getTime() ?? null,
-  });
+  };
+  const next = nextPromptAt(standing, settings);
   return {
     account_id: row.account_id ?? '',
     member_id: row.member_id ?? '',
@@ -138,6 +144,7 @@ function integrationJson(row: ConnectionListRow): z.infer<typeof integrationSche
     platform: row.platform,
     account_id: row.account_id,
     member_id: row.member_id,
+    member_name: row.member_name,
     ...checksOf(row),
     reconnect_sent_at: isoOrNull(row.reconnect_sent_at),
   };
@@ -162,7 +169,8 @@ const healthRoute = defineRoute({
       { status: query.status, unhealthy: query.unhealthy, memberId: query.member_id, ofAccounts: true },
       { order: CONNECTION_ORDERS[sort], after: readCursor(query.cursor, sort), limit },
     );
-    return { body: toPage(rows, limit, sort, keyOf, healthJson) };
+    const settings = await asLogin(scope, (trx) => accountHealthSettings(trx, scope.orgId));
+    return { body: toPage(rows, limit, sort, keyOf, (row) => healthJson(row, settings)) };
   },
 });
 

@@ -36,6 +36,11 @@ describe('API keys', () => {
     expect(
       (await world.call('GET', '/v1/genre-families', { as: key.token })).body.data.length,
     ).toBeGreaterThan(0);
+    // Names are for who may read members.
+    const named = async (token: string) =>
+      (await world.call('GET', '/v1/submissions', { as: token })).body.data.map((row) => row.member_name);
+    expect(await named(key.token)).toEqual([members.body.data[0]?.name]);
+    expect(await named((await addKey(['submissions:read'])).token)).toEqual([null]);
     const { rows } = await sql`select actor_type, actor_id from public.soundcloud_audit_log
       where entity_id = ${made.body.id}`.execute(world.db);
     expect(rows).toEqual([{ actor_type: 'api_key', actor_id: key.id }]);

@@ -11,7 +11,7 @@ import { assignmentWorkflowId } from '../workflows/assignment/contract.js';
 import type { AppDeps } from './deps.js';
 import { waitJson, waitSchema } from './inbox.js';
 import { Problem } from './problems.js';
-import { calendarDate, iso, isoOrNull, timestamp } from './schemas.js';
+import { calendarDate, iso, isoOrNull, memberName, timestamp } from './schemas.js';
 import { asLogin, type Scope } from './scope.js';
 import { workflowLink, workflowLinkSchema } from './workflow-links.js';
 
@@ -23,6 +23,7 @@ const fields = {
   queue_date: calendarDate,
   submission_id: z.uuid(),
   supporter_id: z.uuid(),
+  supporter_name: memberName,
   replacement_for: z.uuid().nullable().describe('The skipped or failed assignment it takes the place of.'),
   position: z.int(),
   status: assignmentStatus,
@@ -35,7 +36,11 @@ const fields = {
       family: z.string().nullable().describe('Genre family.'),
     })
     .nullable(),
-  credits: z.int().describe('What the artist pays; the supporter earns it without the fee of the network.'),
+  credits: z
+    .int()
+    .describe(
+      'What the artist pays; the supporter earns it less the fee of the network, which is rounded down.',
+    ),
   reach: z.int().nullable(),
   slot_at: timestamp
     .nullable()
@@ -77,6 +82,7 @@ export async function assignmentsJson(
       queue_date: row.queue_date,
       submission_id: row.submission_id,
       supporter_id: row.supporter_id,
+      supporter_name: row.supporter_name,
       replacement_for: row.replacement_for,
       position: row.position,
       status: assignmentStatus.parse(row.status),

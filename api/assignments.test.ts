@@ -1,4 +1,5 @@
 /** Assignments over HTTP: who sees which, commands that are applied, refused and answered later, evidence, tasks, reports. */
+import { createHash, randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAssignmentTask } from '../activities/assignment-tasks.js';
@@ -48,6 +49,23 @@ async function person(id: string, email: string): Promise<Person> {
 
 const loginOf = async (member: Member) => api.addLogin(member.email ?? '');
 
+const nameOf = ({ handle }: Member) => handle.replace('member-', 'Member ');
+
+/** As who the supporters of all listed assignments are shown, each once. */
+async function namesSeen(as: Person | string): Promise<unknown[]> {
+  const { body } = await api.call('GET', '/v1/assignments?limit=250', { as });
+  return [...new Set(body.data.map(({ supporter_name }) => supporter_name))];
+}
+
+async function keyWith(...scopes: string[]): Promise<string> {
+  const secret = randomBytes(32).toString('base64url');
+  const { rows } = await sql<{ id: string }>`
+    insert into public.soundcloud_api_keys (org_id, name, secret_hash, scopes)
+    values (${stack.orgId}, 'integration', ${createHash('sha256').update(secret).digest('hex')}, ${scopes})
+    returning id`.execute(stack.db);
+  return `spark_${rows[0]?.id}_${secret}`;
+}
+
 const path = (assignment: PublishedAssignment, rest = '') => `/v1/assignments/${assignment.id}${rest}`;
 
 async function underWay(options: Parameters<typeof the.publishOne>[0] = {}) {
@@ -83,6 +101,13 @@ describe('an assignment', () => {
       wait: { stage: 'proof', waiting_on: 'supporter' },
       workflow: null,
     });
+    expect(await namesSeen(asSupporter)).toEqual([nameOf(supporter)]);
+    expect(await namesSeen(admin)).toEqual(
+      expect.arrayContaining([nameOf(supporter), nameOf(others.supporter)]),
+    );
+    // Who may read queues, but no members, is shown ids.
+    expect(await namesSeen(await keyWith('queues:read'))).toEqual([null]);
+    expect(await namesSeen(await keyWith('queues:read', 'members:read'))).toContain(nameOf(supporter));
     expect((await api.call('GET', path(others), { as: asSupporter })).status).toBe(404);
     expect((await api.call('GET', path(others, '/evidence'), { as: asSupporter })).status).toBe(404);
     const all = await api.call('GET', '/v1/assignments?status=assigned&open=true&sort=slot_at&limit=1', {

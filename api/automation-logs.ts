@@ -17,6 +17,7 @@ const logSchema = z
     template_key: z.string(),
     recipient_email: z.string(),
     recipient_member_id: z.uuid().nullable(),
+    recipient_member_name: z.string().nullable(),
     parent_type: z.string().nullable(),
     parent_id: z.uuid().nullable(),
     status,
@@ -34,12 +35,15 @@ const logSchema = z
 
 const SORT = '-created_at';
 
-function logJson(row: AutomationLogRow): z.infer<typeof logSchema> {
+function logJson(
+  row: AutomationLogRow & { recipient_member_name: string | null },
+): z.infer<typeof logSchema> {
   return {
     id: row.id,
     template_key: row.template_key,
     recipient_email: row.recipient_email,
     recipient_member_id: row.recipient_member_id,
+    recipient_member_name: row.recipient_member_name,
     parent_type: row.parent_type,
     parent_id: row.parent_id,
     status: row.status,

@@ -7,7 +7,7 @@ import {
   listTemplates,
   updateTemplate,
 } from '../db/automation-templates.js';
-import { AUTOMATION_MAIL_EVENTS } from '../domain/automation-mails.js';
+import { AUTOMATION_MAIL_EVENTS, sendsAutomationMail } from '../domain/automation-mails.js';
 import { EVENT_TYPES } from '../domain/events.js';
 import { type DeclaredVariables, templateProblems } from '../domain/mail-template.js';
 import { audit } from './audit.js';
@@ -26,6 +26,11 @@ const templateSchema = z
     variables: z.record(z.string(), z.unknown()).describe('Declared variables: name → what it is.'),
     enabled: z.boolean(),
     trigger_events: z.array(z.string()).describe('Event types it is sent on.'),
+    sends_mails: z
+      .boolean()
+      .describe(
+        'It is enabled, and waits for an event that mails are sent on; those of campaigns are still to come.',
+      ),
     updated_at: timestamp,
   })
   .meta({ id: 'AutomationTemplate' });
@@ -60,6 +65,7 @@ function templateJson(row: AutomationTemplateRow): z.infer<typeof templateSchema
     variables: row.variables as Record<string, unknown>,
     enabled: row.enabled,
     trigger_events: row.trigger_events,
+    sends_mails: row.enabled && row.trigger_events.some(sendsAutomationMail),
     updated_at: iso(row.updated_at),
   };
 }

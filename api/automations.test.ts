@@ -2,11 +2,12 @@
 import { Client, Connection } from '@temporalio/client';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { countAutomations, reportAutomation } from '../db/automation-health.js';
+import { countAutomations, lateAutomations, reportAutomation } from '../db/automation-health.js';
 import { createDatabase, type Db, withOrg } from '../db/client.js';
 import { readClock } from '../db/clock.js';
 import { monthOf } from '../domain/calendar.js';
 import { monthsAfter } from '../domain/grant-dates.js';
+import type { ScheduledAutomation } from '../domain/scheduled-automations.js';
 import { DEFAULT_SETTINGS } from '../domain/settings.js';
 import { ensureOrgSchedules, scheduleIdOf } from '../outbox/schedules.js';
 import { type ApiWorld, createApiWorld } from '../test/support/api-world.js';
@@ -54,8 +55,16 @@ describe('automations', () => {
       'queue-assignment-emails',
       'submission-status-emails',
     ]);
+    const built = body.data.filter(({ status }) => status === 'healthy').map(({ name }) => name);
+    expect(built).toEqual([
+      'account-health',
+      'daily-queue',
+      GRANT,
+      'queue-assignment-emails',
+      'submission-status-emails',
+    ]);
     expect(body.data.find(({ name }) => name === 'notification-emails')).toMatchObject({
-      status: 'healthy',
+      status: 'not_built',
       late: false,
       last_run_at: null,
       total_runs: 0,
@@ -123,6 +132,27 @@ describe('automations', () => {
     await report(null);
   });
 
+  it('that nothing runs are not built, whatever an admin switches, until one of them runs', async () => {
+    const name = 'inquiry-status-emails';
+    const change = async (status: string) =>
+      (await world.call('PATCH', `/v1/automations/${name}`, { body: { status } })).body.status;
+    expect(await change('enabled')).toBe('not_built');
+    expect(await change('disabled')).toBe('disabled');
+    expect(await change('enabled')).toBe('not_built');
+    const { rows } = await sql<{ after: unknown }>`
+      select after from soundcloud_audit_log where details ->> 'name' = ${name} order by seq`.execute(
+      world.db,
+    );
+    expect(rows).toEqual([{ after: { status: 'disabled' } }, { after: { status: 'not_built' } }]);
+    await withOrg(worker, world.orgId, (trx) => reportAutomation(trx, name, true, null));
+    expect((await world.call('GET', `/v1/automations/${name}`)).body).toMatchObject({
+      status: 'healthy',
+      total_runs: 1,
+    });
+    expect(await change('disabled')).toBe('disabled');
+    expect(await change('enabled')).toBe('healthy');
+  });
+
   it('that keep failing are told to admins, once a day', async () => {
     const told = async () => {
       const { rows } = await sql<{ user_id: string; message: string }>`
@@ -144,7 +174,8 @@ describe('automations', () => {
 
   it('that are late are said to be, also in the metrics', async () => {
     const age = (days: number) =>
-      sql`update soundcloud_automation_health set last_success_at = now() - make_interval(days => ${days})
+      sql`update soundcloud_automation_health
+        set last_success_at = now() - make_interval(days => ${days}), expected_since = null
         where automation_name = ${GRANT}`.execute(world.db);
     const late = async () =>
       /^spark_automations_late\{automation="monthly-credit-grant"\} (\d+)$/mu.exec(
@@ -166,6 +197,39 @@ describe('automations', () => {
       await api.destroy();
     }
     await age(0);
+  });
+
+  it('that were off count from when they were switched on, whoever did it', async () => {
+    const [automation, orgId] = ['daily-queue', world.orgId];
+    const set = (change: string) =>
+      sql`update soundcloud_automation_health set ${sql.raw(change)}
+        where org_id = ${orgId} and automation_name = ${automation}`.execute(world.db);
+    const change = (status: string) =>
+      world.call('PATCH', `/v1/automations/${automation}`, { body: { status } });
+    const late = async () => {
+      const found = await lateAutomations(worker, [automation as ScheduledAutomation]);
+      const listed = (await world.call('GET', `/v1/automations/${automation}`)).body.late;
+      expect(listed).toBe(found.some((row) => row.orgId === orgId));
+      return listed;
+    };
+    await set(`last_success_at = now() - interval '5 days'`);
+    expect(await late()).toBe(true);
+    await change('disabled');
+    expect(await late()).toBe(false);
+    expect((await change('enabled')).body).toMatchObject({ status: 'healthy', late: false });
+    expect(await late()).toBe(false);
+    await set(`expected_since = now() - interval '37 hours'`);
+    expect(await late()).toBe(true);
+
+    await set(`status = 'disabled'`);
+    await set(`status = 'healthy'`);
+    expect(await late()).toBe(false);
+    // What a run says of it is no switch.
+    await set(`expected_since = now() - interval '37 hours'`);
+    await set(`status = 'error'`);
+    await set(`status = 'healthy'`);
+    expect(await late()).toBe(true);
+    await set(`last_success_at = now(), expected_since = null`);
   });
 });
 

@@ -28,9 +28,9 @@ const automationSchema = z
   .object({
     name: z.string(),
     status: z
-      .enum(['healthy', 'warning', 'error', 'disabled'])
+      .enum(['healthy', 'warning', 'error', 'disabled', 'not_built'])
       .describe(
-        'warning: the last run failed; error: three in a row did; disabled: an admin switched it off.',
+        'warning: the last run failed; error: three in a row did; disabled: an admin switched it off; not_built: nothing runs it yet, its part of the product is still to come.',
       ),
     late: z.boolean().describe('Its last success is older than it should be.'),
     last_run_at: timestamp.nullable().describe('Business time, as the next two.'),
@@ -52,7 +52,7 @@ const automationSchema = z
         next_run_at: timestamp.nullable().describe('Business time; null unless it is active and enabled.'),
       })
       .nullable()
-      .describe('Null for an automation that events start.'),
+      .describe('Null for an automation that events start, or nothing.'),
   })
   .meta({ id: 'Automation' });
 
@@ -105,14 +105,13 @@ const switchRoute = defineLongRoute({
       const off = body.status === 'disabled';
       // One that is on keeps what its runs say of it.
       if (off === (row.status === 'disabled')) return;
-      const to = off ? 'disabled' : 'healthy';
-      await switchAutomation(scope.trx, scope.orgId, name, to);
+      const status = await switchAutomation(scope.trx, scope.orgId, name, off ? 'disabled' : 'healthy');
       await audit(context, scope, {
         action: off ? 'automation.disable' : 'automation.enable',
         entityType: 'automation',
         entityId: null,
         before: { status: row.status },
-        after: { status: to },
+        after: { status },
         details: { name },
       });
     });
@@ -153,8 +152,9 @@ function automationJson(
   { clock, now }: Facts,
   schedule: z.infer<typeof automationSchema>['schedule'],
 ): z.infer<typeof automationSchema> {
-  const { created_at, last_run_at, last_success_at, last_error_at, ...rest } = row;
-  const since = last_success_at?.getTime() ?? toBusiness(clock, created_at.getTime());
+  const { created_at, expected_since, last_run_at, last_success_at, last_error_at, ...rest } = row;
+  const counted = [last_success_at, expected_since].flatMap((at) => (at === null ? [] : [at.getTime()]));
+  const since = counted.length > 0 ? Math.max(...counted) : toBusiness(clock, created_at.getTime());
   const watched = schedule !== null && isScheduledAutomation(row.name) && row.status !== 'disabled';
   return {
     ...rest,

@@ -17,7 +17,7 @@ import { settingsProblems } from '../domain/settings-validation.js';
 import { SIZE_TIERS } from '../domain/tiers.js';
 import { Problem } from './problems.js';
 import { defineLongRoute } from './route.js';
-import { calendarMonth } from './schemas.js';
+import { calendarMonth, feePercent } from './schemas.js';
 import { asLogin } from './scope.js';
 
 /** Ranges are rules (422, as for the settings themselves); here is only the shape. */
@@ -25,7 +25,7 @@ const tierChange = z.strictObject({ monthly_grant: z.number(), cap: z.number() }
 
 const parameterFields = {
   reach_per_credit: z.number().describe('Reach one credit buys.'),
-  fee_percent: z.number().describe('Percent of a price the network keeps.'),
+  fee_percent: feePercent,
   default_reach_factor: z.number().describe('For supporters without a factor of their own.'),
 };
 

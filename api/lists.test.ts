@@ -88,6 +88,22 @@ describe('lists of submissions', () => {
     expect(await pages(`/v1/submissions?member_id=${someone}`, 250)).toEqual([]);
   });
 
+  it('name the member beside the id, to members only themselves', async () => {
+    const other = await world.addMember(world.orgId);
+    await sql`insert into public.soundcloud_submissions (org_id, member_id, track_url, status, imported_at)
+      values (${world.orgId}, ${other}, ${world.trackUrl()}, 'rejected', now())`.execute(world.db);
+    const nameOf = async (id: string) => (await world.call('GET', `/v1/members/${id}`)).body.name;
+    const names = { [world.memberId]: await nameOf(world.memberId), [other]: await nameOf(other) };
+    const seen = async (as = world.admin) => {
+      const { body } = await world.call('GET', '/v1/submissions?status=rejected&limit=250', { as });
+      return Object.fromEntries(body.data.map((row) => [row.member_id, row.member_name]));
+    };
+    expect(await seen()).toEqual(names);
+    expect(await seen(world.moderator)).toEqual(names);
+    expect(await seen(world.member)).toEqual({ [world.memberId]: names[world.memberId] });
+    await sql`delete from public.soundcloud_submissions where member_id = ${other}`.execute(world.db);
+  });
+
   it('refuse a cursor of another sort', async () => {
     const page = await world.call('GET', '/v1/submissions?limit=1');
     const answer = await world.call(

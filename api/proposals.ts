@@ -8,7 +8,7 @@ import { audit } from './audit.js';
 import { pageOf, pageQuery, readCursor, toPage } from './pagination.js';
 import { Problem } from './problems.js';
 import { defineRoute } from './route.js';
-import { id, idParam, iso, isoOrNull, timestamp } from './schemas.js';
+import { id, idParam, iso, isoOrNull, timestamp, withTimes } from './schemas.js';
 import { asLogin, type Scope } from './scope.js';
 
 const summaryFields = {
@@ -39,7 +39,9 @@ const summarySchema = z.object(summaryFields).meta({ id: 'ProposalSummary' });
 const proposalSchema = z
   .object({
     ...summaryFields,
-    criteria: z.record(z.string(), z.unknown()).describe('All inputs and the version of the rules.'),
+    criteria: z
+      .looseObject({ built_at: timestamp.optional().describe('Business time at which the facts were read.') })
+      .describe('All inputs and the version of the rules.'),
     proposed_targets: z
       .array(z.record(z.string(), z.unknown()))
       .describe('Member, account, reach, price, score and its parts.'),
@@ -121,7 +123,8 @@ const getRoute = defineRoute({
   handle: async ({ scope, params, deps }) => {
     const row = await requireProposal(scope, params.proposal_id);
     const now = await deps.businessNow(scope.trx);
-    const { criteria, proposed_targets, conflicts } = row;
+    const { proposed_targets, conflicts } = row;
+    const criteria = withTimes(row.criteria as Record<string, unknown>, ['built_at']);
     return { body: { ...summaryJson(row, now), criteria, proposed_targets, conflicts } };
   },
 });

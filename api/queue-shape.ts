@@ -13,7 +13,7 @@ import { etagOf } from './etag.js';
 import { waitJson, waitSchema } from './inbox.js';
 import { Problem } from './problems.js';
 import type { Answer } from './route.js';
-import { calendarDate, iso, isoOrNull, timestamp } from './schemas.js';
+import { calendarDate, iso, isoOrNull, memberName, timestamp, withTimes } from './schemas.js';
 import { asLogin, type Scope } from './scope.js';
 import { workflowLink, workflowLinkSchema } from './workflow-links.js';
 
@@ -59,7 +59,7 @@ const assignmentSchema = z
     position: z.int(),
     submission_id: z.uuid(),
     supporter_id: z.uuid(),
-    supporter_name: z.string().nullable(),
+    supporter_name: memberName,
     track: trackSchema.nullable(),
     slot_at: timestamp.nullable(),
     credits: z.int().describe('The frozen price.'),
@@ -84,7 +84,7 @@ export const unfilledSchema = z
   .meta({ id: 'UnfilledDemand' });
 
 export const unusedSchema = z
-  .object({ member_id: z.uuid(), code: z.string(), facts })
+  .object({ member_id: z.uuid(), member_name: memberName, code: z.string(), facts })
   .meta({ id: 'UnusedSupporter' });
 
 export const queueDetailSchema = z
@@ -210,10 +210,29 @@ export function unfilledJson(
 
 export function unusedJson({
   member_id,
+  member_name,
   code,
   facts: because,
-}: UnusedSupporter): z.infer<typeof unusedSchema> {
-  return { member_id, code, facts: because };
+}: UnusedSupporter & { member_name: string | null }): z.infer<typeof unusedSchema> {
+  return { member_id, member_name, code, facts: because };
+}
+
+const draftTimes = {
+  generated_at: timestamp.describe('When the facts were read.'),
+  earliest: timestamp.describe('No slot is earlier.'),
+  opens_at: timestamp.describe('First possible slot.'),
+  closes_at: timestamp.describe('Every slot is earlier.'),
+};
+
+export const draftExplanationSchema = z
+  .looseObject(draftTimes)
+  .partial()
+  .describe(
+    'Of a generated draft: the rules, settings, counts, totals and business times it rests on. Of a later one: the draft it changes, and what changed.',
+  );
+
+export function draftExplanation(stored: object): z.infer<typeof draftExplanationSchema> {
+  return withTimes({ ...stored }, Object.keys(draftTimes));
 }
 
 /** An assignment of a draft, which has no life of its own yet. */
@@ -223,6 +242,7 @@ export const plannedSchema = z
     position: z.int(),
     submission_id: z.uuid(),
     supporter_id: z.uuid(),
+    supporter_name: memberName,
     handle: z.string(),
     slot_at: timestamp,
     credits: z.int(),
@@ -232,8 +252,12 @@ export const plannedSchema = z
   })
   .meta({ id: 'PlannedAssignment' });
 
+export type Planned = Omit<DraftAssignment, 'id' | 'override' | 'replacement_for'> & Partial<DraftAssignment>;
+
+/** @param names of members by id */
 export function plannedJson(
-  assignment: Omit<DraftAssignment, 'id' | 'override' | 'replacement_for'> & Partial<DraftAssignment>,
+  assignment: Planned,
+  names: ReadonlyMap<string, string>,
 ): z.infer<typeof plannedSchema> {
   const { position, submission_id, supporter_id, handle, slot_at, credits, reach, because } = assignment;
   const override = assignment.override ?? null;
@@ -242,6 +266,7 @@ export function plannedJson(
     position,
     submission_id,
     supporter_id,
+    supporter_name: names.get(supporter_id) ?? null,
     handle,
     slot_at: iso(new Date(slot_at)),
     credits,

@@ -1,7 +1,7 @@
 /** Queues over HTTP: who sees what, the draft that was seen, commands, and asking for a date again. */
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { addDays, dateOf } from '../domain/calendar.js';
+import { addDays, atTimeOfDay, dateOf } from '../domain/calendar.js';
 import { type AnswerBody, type ApiWorld, createApiWorld, type Person } from '../test/support/api-world.js';
 import { zoneAtTen } from '../test/support/daily-queues.js';
 import { addApproved, addMembers, queueFacts } from '../test/support/queue-world.js';
@@ -14,6 +14,7 @@ let stack: World;
 let api: ApiWorld;
 let facts: ReturnType<typeof queueFacts>;
 let date: string;
+let zone: string;
 let path: string;
 let supporters: string[];
 let artist: string;
@@ -24,8 +25,8 @@ let submission: string;
 
 beforeAll(async () => {
   const now = Date.now();
-  const timezone = zoneAtTen(now);
-  date = dateOf(now, timezone);
+  zone = zoneAtTen(now);
+  date = dateOf(now, zone);
   path = `/v1/queues/${date}`;
   stack = await createWorld();
   api = await createApiWorld({
@@ -34,7 +35,7 @@ beforeAll(async () => {
     env: { SPARK_TASK_QUEUE: stack.config.SPARK_TASK_QUEUE },
     rateLimits: { perCaller: 10_000, failedSignIns: 1_000 },
   });
-  await sql`update public.soundcloud_settings set timezone = ${timezone} where org_id = ${api.orgId}`.execute(
+  await sql`update public.soundcloud_settings set timezone = ${zone} where org_id = ${api.orgId}`.execute(
     api.db,
   );
   facts = queueFacts(api.db, api.orgId);
@@ -62,10 +63,14 @@ afterAll(async () => {
 interface Shown {
   id: string;
   supporter_id: string;
+  supporter_name: string | null;
   track: { url: string } | null;
   explanation: { because: string; override: unknown } | null;
 }
 const shown = (body: AnswerBody) => body.assignments as Shown[];
+/** A supporter's name is the handle here. */
+const nameOf = (one: { supporter_id: string } | undefined) =>
+  HANDLES[supporters.indexOf(one?.supporter_id ?? '')];
 const get = (as?: Person) => api.call('GET', path, as === undefined ? {} : { as });
 const post = (verb: string, body?: unknown, options = {}) =>
   api.call('POST', `${path}/${verb}`, { ...(body !== undefined && { body }), ...options });
@@ -77,8 +82,15 @@ describe('before there is a queue', () => {
     expect(dry.status).toBe(200);
     expect(dry.body).toMatchObject({ date, filled_slots: 3, diff: null });
     expect(dry.body.unused).toEqual(
-      expect.arrayContaining([expect.objectContaining({ member_id: rocker, code: 'excluded_for_all' })]),
+      expect.arrayContaining([
+        expect.objectContaining({ member_id: rocker, member_name: 'rocker', code: 'excluded_for_all' }),
+      ]),
     );
+    const { opens_at, closes_at, generated_at } = dry.body.explanation as Record<string, string>;
+    expect([Date.parse(opens_at ?? ''), Date.parse(closes_at ?? '')]).toEqual(
+      ['12:00', '22:00'].map((time) => atTimeOfDay(date, time, zone)),
+    );
+    expect(generated_at).toBe(new Date(generated_at ?? '').toISOString());
     expect(await facts.queue(date)).toBeUndefined();
     expect((await get()).status).toBe(404);
   });
@@ -131,6 +143,7 @@ describe('a draft', () => {
     expect(queue.body).toMatchObject({ date, status: 'draft', revision: 1, wait: { waiting_on: 'ops' } });
     expect(queue.headers.get('etag')).toBe('"1"');
     expect(shown(queue.body)).toHaveLength(3);
+    for (const one of shown(queue.body)) expect(one.supporter_name).toBe(nameOf(one));
     for (const one of shown(queue.body)) {
       expect(one.track?.url).toBe('https://soundcloud.com/artist/track');
       expect(one.explanation?.because).toContain('affinity');
@@ -149,7 +162,9 @@ describe('a draft', () => {
     expect(ids).toEqual([...ids].sort());
     expect(new Set([...ids, ...placed])).toEqual(new Set([artist, rocker, api.memberId, ...supporters]));
     const excluded = await api.call('GET', `${path}/unused?code=excluded_for_all`, { as: api.moderator });
-    expect(excluded.body.data).toContainEqual(expect.objectContaining({ member_id: rocker }));
+    expect(excluded.body.data).toContainEqual(
+      expect.objectContaining({ member_id: rocker, member_name: 'rocker' }),
+    );
     expect(new Set(excluded.body.data.map(({ code }) => code))).toEqual(new Set(['excluded_for_all']));
 
     const again = await api.call('POST', '/v1/queues', { body: { date } });
@@ -222,13 +237,14 @@ describe('a draft', () => {
     ]);
     const diff = await api.call('GET', `${path}/diff?from=1&to=2`);
     expect(diff.body).toMatchObject({
-      added: [{ supporter_id: rocker }],
-      removed: [{ supporter_id: first?.supporter_id }],
+      added: [{ supporter_id: rocker, supporter_name: 'rocker' }],
+      removed: [{ supporter_id: first?.supporter_id, supporter_name: nameOf(first) }],
     });
     expect((await api.call('GET', `${path}/diff?from=1&to=99`)).status).toBe(404);
     expect((await api.call('GET', `${path}/drafts/1`)).body).toMatchObject({
       revision: 1,
       cause: 'generated',
+      explanation: { opens_at: new Date(atTimeOfDay(date, '12:00', zone)).toISOString() },
     });
     const dry = await post('dry-run');
     expect(dry.body.diff).not.toBeNull();
@@ -274,7 +290,7 @@ describe('a draft', () => {
     expect([fresh.status, fresh.body.revision]).toEqual([200, 6]);
     const [mine, out] = shown(fresh.body);
     const excluded = out?.id;
-    const own = HANDLES[supporters.indexOf(mine?.supporter_id ?? '')];
+    const own = nameOf(mine);
     const chosen = own === 'one' ? supporter : await api.addLogin(`${own}@members.test`);
     const body = { exclude_assignment_ids: [excluded] };
     const approved = await post('approve', body, { headers: { 'If-Match': '"6"' }, key: 'approve-once' });
@@ -287,6 +303,15 @@ describe('a draft', () => {
     await eventually('it is out', async () => (await get()).body.status === 'published');
     expect(await events()).toMatchObject({ 'queue.published': 1 });
     expect(shown((await get()).body).map(({ id }) => id)).not.toContain(excluded);
+
+    // Nothing would be drafted for it: an empty dry run would read as if nobody was in the queue.
+    const dry = await post('dry-run');
+    expect([dry.status, dry.body.code]).toEqual([409, 'queue_already_approved']);
+    expect(dry.body.detail).toMatch(
+      new RegExp(
+        `^The queue of ${date} is published: it was approved by ${api.admin.id} at 20.*GET ${path} shows`,
+      ),
+    );
 
     // A member sees the queue now, and the own assignment with its track, nobody else's and no reasons.
     const seen = await get(chosen);

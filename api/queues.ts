@@ -1,5 +1,6 @@
 /** Daily queues: their drafts with every reason, what changed between two, a dry run, and asking for a date. */
 import { z } from 'zod';
+import { memberNames } from '../db/members.js';
 import { listUnused, loadDraft } from '../db/queue-drafts.js';
 import { loadQueueFacts } from '../db/queue-facts.js';
 import { generateBeside } from '../db/queue-generation.js';
@@ -13,7 +14,7 @@ import {
 } from '../db/queue-lists.js';
 import type { QueueRow } from '../db/queues.js';
 import { dateOf } from '../domain/calendar.js';
-import { checkRequest } from '../domain/daily-queue.js';
+import { checkDryRun, checkRequest } from '../domain/daily-queue.js';
 import { type DraftDiff, diffDrafts } from '../domain/queue-changes.js';
 import { UNUSED_CODES } from '../domain/queue-generation-types.js';
 import { type OrgSettings, type PartialSettings, withDefaults } from '../domain/settings.js';
@@ -22,6 +23,8 @@ import type { AppDeps } from './deps.js';
 import { pageOf, pageQuery, readCursor, toPage } from './pagination.js';
 import { Problem } from './problems.js';
 import {
+  draftExplanation,
+  draftExplanationSchema,
   noQueue,
   plannedJson,
   plannedSchema,
@@ -36,7 +39,7 @@ import {
   unusedSchema,
 } from './queue-shape.js';
 import { defineLongRoute, defineRoute } from './route.js';
-import { calendarDate, iso, timestamp } from './schemas.js';
+import { calendarDate, iso, memberName, timestamp } from './schemas.js';
 import { asLogin, type Scope } from './scope.js';
 
 const SORTS = Object.keys(QUEUE_ORDERS) as [keyof typeof QUEUE_ORDERS];
@@ -198,7 +201,7 @@ const draftSchema = z
     input_hash: z.string().nullable().describe('Two generated drafts with the same hash saw the same facts.'),
     assignments: z.array(plannedSchema),
     unfilled: z.array(unfilledSchema),
-    explanation: z.record(z.string(), z.unknown()),
+    explanation: draftExplanationSchema,
   })
   .meta({ id: 'QueueDraft' });
 
@@ -215,6 +218,7 @@ const getDraftRoute = defineRoute({
   handle: async ({ scope, params }) => {
     const queue = await requireQueue(scope, params.date);
     const draft = await requireDraft(scope, queue, params.revision);
+    const names = await supporterNames(scope, draft.assignments);
     const { cause, created_by, input_hash, explanation } = draft;
     return {
       body: {
@@ -223,9 +227,9 @@ const getDraftRoute = defineRoute({
         created_by,
         generated_at: iso(draft.generated_at),
         input_hash,
-        assignments: draft.assignments.map(plannedJson),
+        assignments: draft.assignments.map((assignment) => plannedJson(assignment, names)),
         unfilled: unfilledJson(draft),
-        explanation,
+        explanation: draftExplanation(explanation as object),
       },
     };
   },
@@ -234,6 +238,7 @@ const getDraftRoute = defineRoute({
 const change = z.object({
   submission_id: z.uuid(),
   supporter_id: z.uuid(),
+  supporter_name: memberName,
   from: z.union([timestamp, z.int()]),
   to: z.union([timestamp, z.int()]),
 });
@@ -247,16 +252,21 @@ const diffSchema = z
   })
   .meta({ id: 'QueueDiff' });
 
-function diffJson(diff: DraftDiff): z.infer<typeof diffSchema> {
+/** @param names of the supporters of both versions */
+function diffJson(diff: DraftDiff, names: ReadonlyMap<string, string>): z.infer<typeof diffSchema> {
+  const named = <T extends { supporter_id: string }>(pair: T) => ({
+    ...pair,
+    supporter_name: names.get(pair.supporter_id) ?? null,
+  });
   return {
-    added: diff.added.map(plannedJson),
-    removed: diff.removed.map(plannedJson),
+    added: diff.added.map((assignment) => plannedJson(assignment, names)),
+    removed: diff.removed.map((assignment) => plannedJson(assignment, names)),
     moved: diff.moved.map((moved) => ({
-      ...moved,
+      ...named(moved),
       from: iso(new Date(moved.from)),
       to: iso(new Date(moved.to)),
     })),
-    repriced: diff.repriced,
+    repriced: diff.repriced.map(named),
   };
 }
 
@@ -274,7 +284,8 @@ const diffRoute = defineRoute({
     const queue = await requireQueue(scope, params.date);
     const from = await requireDraft(scope, queue, query.from);
     const to = await requireDraft(scope, queue, query.to);
-    return { body: diffJson(diffDrafts(from.assignments, to.assignments)) };
+    const names = await supporterNames(scope, [...from.assignments, ...to.assignments]);
+    return { body: diffJson(diffDrafts(from.assignments, to.assignments), names) };
   },
 });
 
@@ -286,7 +297,7 @@ const dryRunSchema = z
     assignments: z.array(plannedSchema),
     unfilled: z.array(unfilledSchema),
     unused: z.array(unusedSchema),
-    explanation: z.record(z.string(), z.unknown()),
+    explanation: draftExplanationSchema,
     diff: diffSchema.nullable().describe('Against the draft there is; null without one.'),
   })
   .meta({ id: 'QueueDryRun' });
@@ -299,37 +310,47 @@ const dryRunRoute = defineLongRoute({
   idempotent: false,
   operationId: 'dryRunQueue',
   summary: 'The queue as it would be generated now, without writing anything',
+  description:
+    'Until the queue of the date is approved: then its draft is fixed, and `GET /v1/queues/{date}` shows it.',
   params: dateParams,
   answers: { 200: { description: 'The queue.', schema: dryRunSchema } },
-  problems: ['queue_date_out_of_range', 'too_late_to_generate'],
+  problems: ['queue_already_approved', 'queue_date_out_of_range', 'too_late_to_generate'],
   handle: async ({ inScope, deps, params }) => {
     const { date } = params;
     // The transaction ends before the generator begins to compute.
     const { input, current } = await inScope(async (scope) => {
+      const queue = await findQueue(scope.trx, scope.orgId, date);
+      if (queue !== undefined) requireOpenDraft(queue);
       const settings = await settingsOf(scope);
       const now = (await deps.businessNow(scope.trx)).getTime();
       const check = checkRequest(date, now, settings.timezone, settings.queue_hours);
       if (!check.ok && (check.code !== 'too_late_to_generate' || date !== dateOf(now, settings.timezone))) {
         throw new Problem(check.code, { detail: check.reason });
       }
-      const queue = await findQueue(scope.trx, scope.orgId, date);
-      const open = queue !== undefined && queue.status !== 'published' ? queue : undefined;
-      const question = { orgId: scope.orgId, date, now, earliest: now, settings, queueId: open?.id ?? null };
+      const question = { orgId: scope.orgId, date, now, earliest: now, settings, queueId: queue?.id ?? null };
       const found = await loadQueueFacts(scope.trx, question);
-      const draft = open === undefined ? undefined : await loadDraft(scope.trx, scope.orgId, open.id);
+      const draft = queue === undefined ? undefined : await loadDraft(scope.trx, scope.orgId, queue.id);
       return { input: found.input, current: draft };
     });
     const draft = await generateBeside(input);
+    const shown = [...draft.assignments, ...(current?.assignments ?? [])].map(
+      ({ supporter_id }) => supporter_id,
+    );
+    const unused = draft.unused.map(({ member_id }) => member_id);
+    const names = await inScope(({ trx, orgId }) => memberNames(trx, orgId, [...shown, ...unused]));
     return {
       body: {
         date,
         total_slots: draft.total_slots,
         filled_slots: draft.filled_slots,
-        assignments: draft.assignments.map(plannedJson),
+        assignments: draft.assignments.map((assignment) => plannedJson(assignment, names)),
         unfilled: unfilledJson(draft),
-        unused: draft.unused.map(unusedJson),
-        explanation: draft.explanation,
-        diff: current === undefined ? null : diffJson(diffDrafts(current.assignments, draft.assignments)),
+        unused: draft.unused.map((one) =>
+          unusedJson({ ...one, member_name: names.get(one.member_id) ?? null }),
+        ),
+        explanation: draftExplanation(draft.explanation),
+        diff:
+          current === undefined ? null : diffJson(diffDrafts(current.assignments, draft.assignments), names),
       },
     };
   },
@@ -345,6 +366,17 @@ export async function requestCheck(
   return checkRequest(date, (await deps.businessNow(scope.trx)).getTime(), timezone, queue_hours);
 }
 
+function supporterNames(
+  { trx, orgId }: Scope,
+  assignments: readonly { supporter_id: string }[],
+): Promise<ReadonlyMap<string, string>> {
+  return memberNames(
+    trx,
+    orgId,
+    assignments.map(({ supporter_id }) => supporter_id),
+  );
+}
+
 async function settingsOf(scope: Scope): Promise<OrgSettings> {
   return withDefaults((await asLogin(scope, (trx) => queueSettingsOf(trx, scope.orgId))) as PartialSettings);
 }
@@ -353,6 +385,17 @@ async function requireQueue(scope: Scope, date: string): Promise<QueueRow> {
   const queue = await findQueue(scope.trx, scope.orgId, date);
   if (queue === undefined) throw noQueue(scope, date);
   return queue;
+}
+
+/** @throws Problem queue_already_approved */
+function requireOpenDraft({ date, status, approved_by_id, approved_at }: QueueRow): void {
+  const check = checkDryRun({
+    date,
+    status,
+    approvedBy: approved_by_id,
+    approvedAt: approved_at?.getTime() ?? null,
+  });
+  if (!check.ok) throw new Problem(check.code, { detail: check.reason });
 }
 
 async function requireDraft(scope: Scope, queue: QueueRow, wanted: number) {

@@ -18,6 +18,19 @@ export const calendarMonth = z
   .regex(/^[1-9]\d{3}-(0[1-9]|1[0-2])$/u, 'must be a month as YYYY-MM')
   .describe('YYYY-MM.');
 
+/** Beside a member's id. Ops read all, members their own. */
+export const memberName = z
+  .string()
+  .nullable()
+  .describe('Null where the caller may not read the member, as an API key without `members:read`.');
+
+/** Settings and simulation; ranges are rules. */
+export const feePercent = z
+  .number()
+  .describe(
+    'Percent of a price the network keeps, rounded down to whole credits: below 100 nothing of a price of 1, at 10 nothing of a price below 10.',
+  );
+
 /** Text for people: trimmed, not empty, without control characters. */
 export const label = (max: number) =>
   z
@@ -56,6 +69,16 @@ export function iso(value: Date | string): string {
 
 export function isoOrNull(value: Date | string | null): string | null {
   return value === null ? null : iso(value);
+}
+
+/** Stored facts as people read them: the named instants, kept as epoch milliseconds, become ISO text. */
+export function withTimes(
+  facts: Readonly<Record<string, unknown>>,
+  instants: readonly string[],
+): Record<string, unknown> {
+  const readable = ([name, value]: [string, unknown]) =>
+    typeof value === 'number' && instants.includes(name) ? [name, iso(new Date(value))] : [name, value];
+  return Object.fromEntries(Object.entries(facts).map(readable));
 }
 
 /** A PATCH body that changes nothing is a mistake. */

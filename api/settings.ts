@@ -14,7 +14,7 @@ import { audit } from './audit.js';
 import { etagOf, requireMatch } from './etag.js';
 import { Problem } from './problems.js';
 import { defineRoute } from './route.js';
-import { atLeastOne, iso, timestamp } from './schemas.js';
+import { atLeastOne, feePercent, iso, timestamp } from './schemas.js';
 import { asLogin } from './scope.js';
 
 /** Ranges and what must fit together are rules (422, domain/settings-validation.ts); here is only the shape (400). */
@@ -25,6 +25,7 @@ const groups = {
   pacing: shapeOf(DEFAULT_SETTINGS.pacing),
   queue_hours: shapeOf(DEFAULT_SETTINGS.queue_hours),
   campaign_defaults: shapeOf(DEFAULT_SETTINGS.campaign_defaults),
+  account_health: shapeOf(DEFAULT_SETTINGS.account_health),
 };
 
 const fields = {
@@ -44,7 +45,7 @@ const fields = {
   timezone: z.string().max(100),
   tier_policy: perTier(z.strictObject({ monthly_grant: z.number(), cap: z.number() })),
   reach_per_credit: z.number(),
-  fee_percent: z.number(),
+  fee_percent: feePercent,
   four_eyes_threshold: z.number(),
   watch_hours: hours,
   on_breach: z.enum(ON_BREACH),
@@ -59,6 +60,7 @@ const settingsSchema = z
     pacing: z.object(groups.pacing),
     queue_hours: z.object(groups.queue_hours),
     campaign_defaults: z.object(groups.campaign_defaults),
+    account_health: z.object(groups.account_health),
     version: z.int(),
     updated_at: timestamp,
   })
@@ -72,6 +74,7 @@ const changeBody = atLeastOne(
       pacing: z.strictObject(groups.pacing).partial(),
       queue_hours: z.strictObject(groups.queue_hours).partial(),
       campaign_defaults: z.strictObject(groups.campaign_defaults).partial(),
+      account_health: z.strictObject(groups.account_health).partial(),
     })
     .partial(),
 ).meta({ id: 'SettingsChange' });
@@ -140,7 +143,7 @@ const changeRoute = defineRoute({
   tag: 'settings',
   summary: "Change some of the org's settings",
   description:
-    'Groups (review, pacing, queue_hours, campaign_defaults) are merged key by key; the rest is replaced.',
+    'Groups (review, pacing, queue_hours, campaign_defaults, account_health) are merged key by key; the rest is replaced.',
   body: changeBody,
   answers: {
     200: {

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { findSubmission } from '../db/submission-lists.js';
 import type { SubmissionCommandName } from '../domain/submission-commands.js';
-import { submissionIsClosed } from '../domain/submission-review-support.js';
+import { endOfReview, submissionIsClosed } from '../domain/submission-review-support.js';
 import type { Access, KeyScope } from './caller.js';
 import { commandAnswers, runCommand } from './lifecycle-command.js';
 import { Problem, type ProblemCode } from './problems.js';
@@ -71,13 +71,7 @@ function run(
         });
       }
       if (row.closed_at !== null) {
-        throw new Problem('submission_closed', {
-          detail: submissionIsClosed({
-            status: row.status,
-            withdrawn: row.withdrawn_at !== null,
-            supported: row.credits_consumed > 0 || row.support_url !== null,
-          }),
-        });
+        throw new Problem('submission_closed', { detail: submissionIsClosed(endOfReview(row)) });
       }
       return { entityId: submissionId, entityKey: null };
     },

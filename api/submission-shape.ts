@@ -10,7 +10,7 @@ import { submissionReviewId } from '../workflows/submission-review/contract.js';
 import type { AppDeps } from './deps.js';
 import { waitJson, waitSchema } from './inbox.js';
 import { Problem } from './problems.js';
-import { calendarDate, iso, isoOrNull, timestamp } from './schemas.js';
+import { calendarDate, iso, isoOrNull, memberName, timestamp } from './schemas.js';
 import type { Scope } from './scope.js';
 import { workflowLink, workflowLinkSchema } from './workflow-links.js';
 
@@ -19,6 +19,7 @@ export const submissionStatus = z.enum(['new', 'pending', 'approved', 'rejected'
 const fields = {
   id: z.uuid(),
   member_id: z.uuid().nullable().describe('Null only for imported history.'),
+  member_name: memberName,
   client_id: z.uuid().nullable(),
   service_type: z.string().nullable(),
   track_url: z.string().describe('Canonical address.'),
@@ -78,6 +79,7 @@ export function submissionJson(
   return {
     id: row.id,
     member_id: row.member_id,
+    member_name: row.member_name,
     client_id: row.client_id,
     service_type: row.service_type,
     track_url: row.track_url,

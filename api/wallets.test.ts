@@ -38,6 +38,8 @@ beforeAll(async () => {
     { kind: 'capture', assignment_id: first },
     { kind: 'earn', member_id: supporter, assignment_id: first, amount: 3 },
   );
+  await sql`update public.soundcloud_queue_assignments
+    set status = 'completed', settled_at = '2026-03-05T10:00:00Z' where id = ${first}`.execute(world.db);
 });
 afterAll(async () => {
   await world?.remove();
@@ -179,6 +181,21 @@ describe('the ledger', () => {
     expect(await pages(`/v1/members/${artist}/ledger`, 2)).toEqual(body.data);
   });
 
+  it('names to ops the member on the other side of a repost, and to members nobody', async () => {
+    const others = async (of: string, as = world.admin) => {
+      const { body } = await world.call('GET', `/v1/members/${of}/ledger`, { as });
+      return body.data.map((row) => [row.reason, row.other_member_id, row.other_member_name]);
+    };
+    const [capture, hold, , manual] = await others(artist);
+    expect([capture, hold]).toEqual([
+      ['capture', supporter, 'Wide Channel'],
+      ['schedule', supporter, 'Wide Channel'],
+    ]);
+    expect(manual).toEqual(['a start in life', null, null]);
+    expect((await others(supporter))[0]).toEqual(['repost_earned', artist, 'Night Harbor']);
+    for (const [, id, name] of await others(artist, world.member)) expect([id, name]).toEqual([null, null]);
+  });
+
   it('tells ops who caused an entry, and the member only what', async () => {
     const path = `/v1/members/${artist}/ledger`;
     expect((await world.call('GET', path)).body.data[3]?.created_by).toBe(world.admin.id);
@@ -299,5 +316,24 @@ describe('who reads credits', () => {
       const answer = await world.call('GET', `/v1/members/${artist}/ledger?cursor=${made}`);
       expect(answer.body.code).toBe('invalid_cursor');
     }
+  });
+});
+
+describe('a changed tier policy', () => {
+  it('counts at once, in an org without SoundCloud too', async () => {
+    const member = await newMember('No Profile', 50_000);
+    const wallet = async () => (await world.call('GET', `/v1/members/${member}/wallet`)).body;
+    const { headers, body: settings } = await world.call('GET', '/v1/settings');
+    const policyTo = async (T3: object, ifMatch: string | null) => {
+      const tier_policy = { ...(settings.tier_policy as object), T3 };
+      const options = { body: { tier_policy }, headers: { 'if-match': ifMatch ?? '' } };
+      const { status, headers: after } = await world.call('PATCH', '/v1/settings', options);
+      expect(status).toBe(200);
+      return after.get('etag');
+    };
+    const changed = await policyTo({ monthly_grant: 5, cap: 25 }, headers.get('etag'));
+    expect(await wallet()).toMatchObject({ monthly_grant: 5, cap: 25, balance: 2 });
+    await policyTo({ monthly_grant: 2, cap: 20 }, changed);
+    expect(await wallet()).toMatchObject({ monthly_grant: 2, cap: 20 });
   });
 });

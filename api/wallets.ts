@@ -67,6 +67,11 @@ const ledgerEntrySchema = z
       ),
     reference_type: z.string().nullable().describe('schedule, refund, monthly_grant or manual.'),
     reference_id: z.uuid().nullable().describe('The assignment, schedule or credit change it is about.'),
+    other_member_id: z
+      .uuid()
+      .nullable()
+      .describe('Of a repost: who made it, or, for who made it, whose track it was. Shown to ops only.'),
+    other_member_name: z.string().nullable(),
     occurred_at: timestamp.describe('Business time.'),
     created_by: z
       .uuid()
@@ -105,8 +110,15 @@ function walletJson(row: WalletRow, { timezone }: CreditSettings): z.infer<typeo
 }
 
 function ledgerEntryJson(row: LedgerRow, scope: Scope): z.infer<typeof ledgerEntrySchema> {
-  const { created_by, occurred_at, ...rest } = row;
-  return { ...rest, occurred_at: iso(occurred_at), created_by: scope.ops ? created_by : null };
+  const { created_by, other_member_id, other_member_name, occurred_at, ...rest } = row;
+  const forOps = <T>(value: T) => (scope.ops ? value : null);
+  return {
+    ...rest,
+    other_member_id: forOps(other_member_id),
+    other_member_name: forOps(other_member_name),
+    occurred_at: iso(occurred_at),
+    created_by: forOps(created_by),
+  };
 }
 
 function holdJson(row: HoldRow): z.infer<typeof holdSchema> {

@@ -63,7 +63,7 @@ export async function startBenchStack(report: (line: string) => void): Promise<B
   // Shorter days raise the request limits in step; no deadline is reached within a round.
   await setClock(db, { daySeconds: 600 });
   const org = await createOrg(db, { name: 'Bench', adminEmail: 'admin@bench.test' });
-  await prepareTemporal(config);
+  await prepareTemporal(config, createLogger('bench', 'silent'));
   const worker = await startWorker(config, createLogger('bench', 'silent'));
   const connection = await Connection.connect({ address: config.TEMPORAL_ADDRESS });
   return {

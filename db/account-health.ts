@@ -1,11 +1,12 @@
 /**
  * Connections of accounts: `soundcloud_integration_status` (one row an account) with the account and its member. Whoever
- * changes them locks the row of the connection first, then wallets, accounts and members.
+ * changes them locks the row of the connection first, then accounts, wallets and members.
  */
 import { sql } from 'kysely';
 import type { AccountStatus } from '../domain/account-health.js';
 import type { SizeTier } from '../domain/tiers.js';
 import type { Trx } from './client.js';
+import { lockWallets } from './credits.js';
 
 /** `connection_data` of an account, as far as the sweep keeps it. */
 export interface ConnectionData {
@@ -114,6 +115,22 @@ export async function lockConnections(
   return rows;
 }
 
+/**
+ * Locks accounts and these members' wallets, each in id order, until the transaction ends: all that it will write, at once,
+ * because locks that come by and by are in no order.
+ */
+export async function lockAccountsAndWallets(
+  trx: Trx,
+  orgId: string,
+  of: { accountIds: readonly string[]; memberIds: readonly string[] },
+): Promise<void> {
+  await sql`
+    select from public.soundcloud_member_accounts a
+    where a.org_id = ${orgId} and a.id = any (${of.accountIds}::uuid[])
+    order by a.id for no key update`.execute(trx);
+  await lockWallets(trx, orgId, of.memberIds);
+}
+
 /** Accounts that a row of Influence Planner may be about: by SoundCloud URN, or by handle (lower case). */
 export async function connectionsNamed(
   trx: Trx,
@@ -171,6 +188,11 @@ export async function saveConnections(
   if (changes.length === 0) return;
   const rows = JSON.stringify(changes);
   const now = new Date(at);
+  const moving = await membersThatMove(trx, orgId, changes);
+  await lockAccountsAndWallets(trx, orgId, {
+    accountIds: changes.map((change) => change.account_id),
+    memberIds: moving.map((change) => change.member_id),
+  });
   await sql`
     update public.soundcloud_integration_status s
     set status = r.status, error_count = r.error_count, unhealthy_since = r.unhealthy_since,
@@ -190,14 +212,38 @@ export async function saveConnections(
       and (a.status <> r.status or a.connection_data is distinct from a.connection_data || r.data)`.execute(
     trx,
   );
+  if (moving.length === 0) return;
   await sql`
     update public.soundcloud_members m set status = wanted.status
     from (
-      select r.member_id,
-        (case r.status when 'linked' then 'active' else 'needs_reconnect' end)::public.soundcloud_member_status as status
-      from jsonb_to_recordset(${rows}::jsonb) as r (member_id uuid, status text)
+      select r.member_id, r.status::public.soundcloud_member_status as status
+      from jsonb_to_recordset(${JSON.stringify(moving)}::jsonb) as r (member_id uuid, status text)
     ) as wanted
     where m.org_id = ${orgId} and m.id = wanted.member_id and m.status <> wanted.status`.execute(trx);
+}
+
+/** Members whose status will be another one, with that status. */
+async function membersThatMove(
+  trx: Trx,
+  orgId: string,
+  changes: readonly ConnectionChange[],
+): Promise<{ member_id: string; status: 'active' | 'needs_reconnect' }[]> {
+  const wanted = changes.map(({ member_id, status }) => ({
+    member_id,
+    status: status === 'linked' ? ('active' as const) : ('needs_reconnect' as const),
+  }));
+  const members = await trx
+    .selectFrom('soundcloud_members')
+    .select(['id', 'status'])
+    .where('org_id', '=', orgId)
+    .where(
+      'id',
+      'in',
+      wanted.map(({ member_id }) => member_id),
+    )
+    .execute();
+  const now = new Map(members.map(({ id, status }) => [id, status]));
+  return wanted.filter(({ member_id, status }) => now.get(member_id) !== status);
 }
 
 /** Forgets what Influence Planner said of an account whose handle is another one now. */

@@ -8,6 +8,8 @@ export interface AssignmentListRow extends Selectable<SoundcloudQueueAssignments
   /** `YYYY-MM-DD` */
   queue_date: string;
   queue_status: string;
+  /** Null where the caller may not read members. */
+  supporter_name: string | null;
 }
 
 const order = (direction: KeysetOrder['direction']): KeysetOrder => ({
@@ -35,8 +37,17 @@ function assignments(db: Queryable, orgId: string) {
     .innerJoin('soundcloud_queues as queue', (join) =>
       join.onRef('queue.org_id', '=', 'assignment.org_id').onRef('queue.id', '=', 'assignment.queue_id'),
     )
+    .leftJoin('soundcloud_members as supporter', (join) =>
+      join
+        .onRef('supporter.org_id', '=', 'assignment.org_id')
+        .onRef('supporter.id', '=', 'assignment.supporter_id'),
+    )
     .selectAll('assignment')
-    .select([sql<string>`queue.date::text`.as('queue_date'), 'queue.status as queue_status'])
+    .select([
+      sql<string>`queue.date::text`.as('queue_date'),
+      'queue.status as queue_status',
+      'supporter.name as supporter_name',
+    ])
     .where('assignment.org_id', '=', orgId);
 }
 

@@ -49,9 +49,12 @@ export async function disabledAutomations(trx: Trx, orgId: string): Promise<Set<
 
 export interface Automation {
   name: string;
-  status: 'healthy' | 'warning' | 'error' | 'disabled';
+  /** `not_built`: nothing runs it yet. */
+  status: 'healthy' | 'warning' | 'error' | 'disabled' | 'not_built';
   last_run_at: Date | null;
   last_success_at: Date | null;
+  /** Business time from which on it was to run anew; null = never off, and the org never moved. */
+  expected_since: Date | null;
   last_error_at: Date | null;
   last_error_message: string | null;
   success_count: number;
@@ -76,6 +79,7 @@ export async function listAutomations(
       'status',
       'last_run_at',
       'last_success_at',
+      'expected_since',
       'last_error_at',
       'last_error_message',
       'success_count',
@@ -91,19 +95,21 @@ export async function listAutomations(
   return rows.map((row) => ({ ...row, status: row.status as Automation['status'] }));
 }
 
-/** Switches an automation off, or on again. As the caller: the policies let only admins. */
+/** Switches an automation off, or on again. As the caller: the policies let only admins. @returns its status now */
 export async function switchAutomation(
   trx: Trx,
   orgId: string,
   name: string,
   to: 'healthy' | 'disabled',
-): Promise<void> {
-  await trx
+): Promise<Automation['status']> {
+  const { status } = await trx
     .updateTable('soundcloud_automation_health')
     .set({ status: to })
     .where('org_id', '=', orgId)
     .where('automation_name', '=', name)
-    .execute();
+    .returning('status')
+    .executeTakeFirstOrThrow();
+  return status as Automation['status'];
 }
 
 /** How SQL takes the hours after which automations are late. */

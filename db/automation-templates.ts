@@ -67,12 +67,17 @@ export function listAutomationLogs(
   orgId: string,
   filter: AutomationLogFilter,
   page: { order: KeysetOrder; after: Keyset | undefined; limit: number },
-): Promise<(AutomationLogRow & { sort_key: string | null })[]> {
+): Promise<(AutomationLogRow & { recipient_member_name: string | null; sort_key: string | null })[]> {
   const { templateKey, status, memberId } = filter;
   return db
     .selectFrom('soundcloud_automation_logs')
     .selectAll('soundcloud_automation_logs')
-    .select(sortKey(page.order).as('sort_key'))
+    .select([
+      sortKey(page.order).as('sort_key'),
+      sql<string | null>`(select member.name from public.soundcloud_members member
+        where member.org_id = soundcloud_automation_logs.org_id
+          and member.id = soundcloud_automation_logs.recipient_member_id)`.as('recipient_member_name'),
+    ])
     .where('org_id', '=', orgId)
     .$if(templateKey !== undefined, (query) => query.where('template_key', '=', templateKey ?? ''))
     .$if(status !== undefined, (query) => query.where('status', '=', status ?? 'sent'))

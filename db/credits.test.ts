@@ -3,7 +3,8 @@ import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type CreditFixture, creditFixture } from '../test/support/credits-fixture.js';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.js';
-import { createDatabase, type Db, type Trx, withOrg } from './client.js';
+import { eventually } from '../test/support/review-facts.js';
+import { createDatabase, type Db, type Queryable, type Trx, withOrg } from './client.js';
 import { type CreditRequest, grantPage, postCredits } from './credits.js';
 import { jsonb } from './json.js';
 import { ledgerViolations } from './ledger-invariants.js';
@@ -336,30 +337,6 @@ describe('a demotion', () => {
     expect(await walletOf(artist)).toMatchObject({ balance: 3, cap: 60 });
   });
 
-  it('is not needed for a changed policy to reach the wallet: the next look at the account brings it', async () => {
-    const member = await org.member('T2', 5);
-    const policyTo = (grant: number, cap: number) =>
-      sql`update public.soundcloud_settings
-      set tier_policy = jsonb_set(tier_policy, '{T2}', ${jsonb({ monthly_grant: grant, cap })})
-      where org_id = ${org.orgId}`.execute(owner);
-    const wallet = () =>
-      owner
-        .selectFrom('soundcloud_repost_credit_wallet')
-        .select(['balance', 'monthly_grant', 'cap'])
-        .where('member_id', '=', member)
-        .executeTakeFirstOrThrow();
-    try {
-      await policyTo(2, 9);
-      await tierTo(member, 'T2', 5_000);
-      expect(await wallet()).toEqual({ balance: 5, monthly_grant: 2, cap: 9 });
-      await policyTo(1, 3);
-      await tierTo(member, 'T2', 5_000);
-      expect(await wallet()).toEqual({ balance: 5, monthly_grant: 1, cap: 5 });
-    } finally {
-      await policyTo(1, 6);
-    }
-  });
-
   it('does not deadlock with credits posted to the same members', async () => {
     const members = await Promise.all(Array.from({ length: 6 }, () => org.member('T3', 10)));
     await Promise.all(
@@ -382,6 +359,122 @@ describe('a demotion', () => {
             );
       }),
     );
+  });
+});
+
+describe('a changed tier policy', () => {
+  const policyTo = (db: Queryable, grant: number, cap: number) =>
+    sql`update public.soundcloud_settings
+      set tier_policy = jsonb_set(tier_policy, '{T2}', ${jsonb({ monthly_grant: grant, cap })})
+      where org_id = ${org.orgId}`.execute(db);
+  const wallet = (memberId: string) =>
+    owner
+      .selectFrom('soundcloud_repost_credit_wallet')
+      .select(['balance', 'held', 'monthly_grant', 'cap'])
+      .where('member_id', '=', memberId)
+      .executeTakeFirstOrThrow();
+
+  // Members of these tests have no SoundCloud account: no look at a profile ever reaches their wallets.
+  it('reaches all wallets of the tier at once, and those of no other', async () => {
+    const member = await org.member('T2', 5);
+    const other = await org.member('T3', 5);
+    const foreign = await (await creditFixture(owner, `Beside${orgs}`)).member('T2', 1);
+    await policyTo(owner, 2, 9);
+    expect(await wallet(member)).toEqual({ balance: 5, held: 0, monthly_grant: 2, cap: 9 });
+    expect(await wallet(other)).toMatchObject({ monthly_grant: 2, cap: 20 });
+    expect(await wallet(foreign)).toMatchObject({ monthly_grant: 1, cap: 6 });
+  });
+
+  it('lowers a cap to what is there, held credits included, and further as they are spent', async () => {
+    const artist = await org.member('T2', 5);
+    const [assignment = ''] = await org.assignments(artist, artist, 1);
+    await post([{ kind: 'hold', member_id: artist, assignment_id: assignment, amount: 2 }]);
+    await policyTo(owner, 1, 2);
+    expect(await wallet(artist)).toEqual({ balance: 3, held: 2, monthly_grant: 1, cap: 5 });
+    await post([{ kind: 'capture', assignment_id: assignment }]);
+    expect(await wallet(artist)).toMatchObject({ balance: 3, cap: 3 });
+    await post([{ kind: 'manual', member_id: artist, amount: -2, reason: 'spent', key: 'policy' }]);
+    expect(await wallet(artist)).toMatchObject({ balance: 1, cap: 2 });
+  });
+
+  it('is what the next grant pays, though nobody looked at a profile meanwhile', async () => {
+    const member = await org.member('T2', 1);
+    await policyTo(owner, 4, 10);
+    const { rows } = await sql<{ month: string }>`
+      select to_char((last_granted_at at time zone 'UTC') + interval '1 month', 'YYYY-MM') as month
+      from soundcloud_repost_credit_wallet where member_id = ${member}`.execute(owner);
+    const month = rows[0]?.month ?? '';
+    const page = await withOrg(worker, org.orgId, (trx) =>
+      grantPage(trx, { orgId: org.orgId, month, after: null, limit: 10, at: AT }),
+    );
+    expect(page).toEqual({ granted: 1, credits: 4, forfeited: 0, next: null });
+    expect(await wallet(member)).toMatchObject({ balance: 5 });
+  });
+
+  it('leaves the wallets of a tier it does not name as they are', async () => {
+    const member = await org.member('T2', 1);
+    await sql`update soundcloud_settings set tier_policy = tier_policy - 'T2' where org_id = ${org.orgId}`.execute(
+      owner,
+    );
+    expect(await wallet(member)).toMatchObject({ monthly_grant: 1, cap: 6 });
+  });
+
+  it('reaches who joins at the same moment', async () => {
+    let done = false;
+    let changed: Promise<unknown> = Promise.resolve();
+    const joined = await owner.transaction().execute(async (trx) => {
+      const { id } = await trx
+        .insertInto('soundcloud_members')
+        .values({ org_id: org.orgId, name: 'Just In Time', soundcloud_followers: 5_000 })
+        .returning('id')
+        .executeTakeFirstOrThrow();
+      changed = policyTo(owner, 2, 9).then(() => {
+        done = true;
+      });
+      await eventually('the change waits, or went past', async () => {
+        const { rows } = await sql`
+          select from pg_stat_activity
+          where datname = current_database() and wait_event_type = 'Lock'`.execute(owner);
+        return done || rows.length > 0;
+      });
+      return id;
+    });
+    await changed;
+    expect(await wallet(joined)).toMatchObject({ monthly_grant: 2, cap: 9 });
+  });
+
+  it('goes together with posts and tiers that change at the same moment, and all wallets have it', async () => {
+    const members = await Promise.all(Array.from({ length: 8 }, () => org.member('T2', 2)));
+    await Promise.all(
+      Array.from({ length: 40 }, (_, round) => {
+        const memberId = members[round % members.length] ?? '';
+        if (round % 4 === 0) return policyTo(owner, 1 + (round % 3), 10 + round);
+        if (round % 4 === 1) return tierTo(memberId, round % 8 === 1 ? 'T1' : 'T2', 5_000 + round);
+        return post(
+          members
+            .map(
+              (member_id): CreditRequest => ({
+                kind: 'manual',
+                member_id,
+                amount: round % 4 === 2 ? 1 : -1,
+                reason: 'round',
+                key: `policy:${member_id}:${round}`,
+              }),
+            )
+            .reverse(),
+          true,
+        );
+      }),
+    );
+    const { rows } = await sql`
+      select w.monthly_grant, w.cap from soundcloud_repost_credit_wallet w
+      join soundcloud_members m on m.id = w.member_id
+      join soundcloud_settings s on s.org_id = m.org_id
+      where w.org_id = ${org.orgId} and (w.monthly_grant, w.cap) <> (
+        (s.tier_policy -> m.size_tier::text ->> 'monthly_grant')::integer,
+        greatest((s.tier_policy -> m.size_tier::text ->> 'cap')::integer, w.balance + w.held)
+      )`.execute(owner);
+    expect(rows).toEqual([]);
   });
 });
 

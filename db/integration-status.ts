@@ -1,8 +1,9 @@
 /** Connections of accounts as ops read them. */
 import { sql } from 'kysely';
-import type { AccountStatus } from '../domain/account-health.js';
+import type { AccountHealthSettings, AccountStatus } from '../domain/account-health.js';
+import { type PartialSettings, withDefaults } from '../domain/settings.js';
 import type { SizeTier } from '../domain/tiers.js';
-import type { Queryable } from './client.js';
+import type { Queryable, Trx } from './client.js';
 import { behind, type Keyset, type KeysetOrder, keysetOrderBy, sortKey } from './keyset.js';
 
 const since = { column: 's.unhealthy_since', id: 's.id', type: 'timestamptz', nullable: true } as const;
@@ -107,4 +108,11 @@ export async function accountHealthTotals(db: Queryable): Promise<AccountHealthT
   const [row] = rows;
   if (row === undefined) throw new Error('private.api_account_health gave no row.');
   return row.health;
+}
+
+/** How patient the daily look is, for ops who may not see the other settings. As the login. @throws 42501 for who is not ops */
+export async function accountHealthSettings(trx: Trx, orgId: string): Promise<AccountHealthSettings> {
+  const { rows } = await sql<{ settings: PartialSettings['account_health'] | null }>`
+    select private.api_account_health_settings(${orgId}) as settings`.execute(trx);
+  return withDefaults({ account_health: rows[0]?.settings ?? {} }).account_health;
 }

@@ -43,18 +43,25 @@ export async function ledgerViolations(db: Queryable, limit = 100): Promise<Ledg
       window w as (partition by l.org_id, l.member_id order by l.version)
     ),
     totals as (
-      select org_id, member_id, sum(change_amount)::integer as total, max(version) as version
+      select org_id, member_id, sum(change_amount)::integer as total, max(version) as version,
+        -- The reason of a manual change is what somebody wrote.
+        sum(change_amount) filter (
+          where reason in ('monthly_grant', 'repost_earned', 'campaign_earned')
+            and reference_type is distinct from 'manual'
+        )::integer as given
       from entries group by org_id, member_id
     ),
-    open_holds as (
-      select org_id, member_id, sum(amount)::integer as held
-      from soundcloud_credit_holds where status = 'open' group by org_id, member_id
+    holds as (
+      select org_id, member_id, sum(amount) filter (where status = 'open')::integer as held,
+        sum(amount) filter (where status = 'captured')::integer as used
+      from soundcloud_credit_holds group by org_id, member_id
     ),
     wallets as (
-      select w.*, coalesce(t.total, 0) as total, coalesce(t.version, 0) as last_version, coalesce(h.held, 0) as open_held
+      select w.*, coalesce(t.total, 0) as total, coalesce(t.version, 0) as last_version, coalesce(h.held, 0) as open_held,
+        coalesce(t.given, 0) as given, coalesce(h.used, 0) as used
       from soundcloud_repost_credit_wallet w
       left join totals t on t.org_id = w.org_id and t.member_id = w.member_id
-      left join open_holds h on h.org_id = w.org_id and h.member_id = w.member_id
+      left join holds h on h.org_id = w.org_id and h.member_id = w.member_id
     ),
     earned as (
       select org_id, reference_id as assignment_id, sum(change_amount + forfeited)::integer as amount
@@ -104,12 +111,16 @@ export async function ledgerViolations(db: Queryable, limit = 100): Promise<Ledg
       where r.times > 1 or h.status is null or h.status = 'open'
       union all
       select 'mirrors_agree', w.org_id, w.member_id,
-        format('member shows balance %s of %s, wallet %s of %s', m.credits_balance, m.credits_cap, w.balance, w.cap),
+        format('member shows balance %s of %s, grant %s since %s, given %s, used %s; it is balance %s of %s, grant %s since %s, given %s, used %s',
+          m.credits_balance, m.credits_cap, m.credits_monthly_grant, coalesce(m.last_grant_at::text, 'never'),
+          m.credits_given, m.credits_used,
+          w.balance, w.cap, w.monthly_grant, w.last_granted_at, w.given, w.used),
         m.credits_balance, w.balance
       from wallets w
       join soundcloud_members m on m.org_id = w.org_id and m.id = w.member_id
-      where (m.credits_balance, m.net_credits, m.credits_cap, m.credits_monthly_grant)
-        <> (w.balance, w.balance, w.cap, w.monthly_grant)
+      where (m.credits_balance, m.net_credits, m.credits_cap, m.credits_monthly_grant, m.last_grant_at,
+          m.credits_given, m.credits_used)
+        is distinct from (w.balance, w.balance, w.cap, w.monthly_grant, w.last_granted_at, w.given, w.used)
     ),
     numbered as (
       select *, row_number() over (partition by rule order by org_id, subject_id) as position from violations

@@ -77,6 +77,23 @@ export function findMember(db: Queryable, orgId: string, id: string): Promise<Me
     .executeTakeFirst();
 }
 
+/** Names by id, in one statement; those the caller may not read are left out. */
+export async function memberNames(
+  db: Queryable,
+  orgId: string,
+  ids: Iterable<string>,
+): Promise<ReadonlyMap<string, string>> {
+  const wanted = [...new Set(ids)];
+  if (wanted.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('soundcloud_members')
+    .select(['id', 'name'])
+    .where('org_id', '=', orgId)
+    .where(sql<boolean>`id = any (${wanted}::uuid[])`)
+    .execute();
+  return new Map(rows.map(({ id, name }) => [id, name]));
+}
+
 export function insertMember(db: Queryable, row: Insertable<SoundcloudMembers>): Promise<{ id: string }> {
   return db.insertInto('soundcloud_members').values(row).returning('id').executeTakeFirstOrThrow();
 }

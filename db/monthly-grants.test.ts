@@ -6,8 +6,8 @@ import { dateOf, monthOf, startOfDate } from '../domain/calendar.js';
 import { addPage, beginGrant } from '../domain/monthly-grant.js';
 import { creditFixture } from '../test/support/credits-fixture.js';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.js';
-import { createDatabase, type Db, withOrg } from './client.js';
-import type { GrantPage } from './credits.js';
+import { asOwner, createDatabase, type Db, withOrg } from './client.js';
+import { type CreditRequest, type GrantPage, postCredits } from './credits.js';
 import { ledgerViolations } from './ledger-invariants.js';
 import { grantedMonths, grantTwoPages, walletsToGrant } from './monthly-grants.js';
 
@@ -205,5 +205,30 @@ describe('two pages at once', () => {
     expect(granted.reduce((sum, count) => sum + count, 0)).toBe(busy.ids.length);
     expect(await grantsOf(busy)).toEqual(once(busy));
     expect(await ledgerViolations(owner)).toEqual([]);
+  });
+});
+
+describe('the months of a run', () => {
+  it('are of grants of its own instant and org, not of what else moved credits then', async () => {
+    const [mine, theirs] = [await creditFixture(owner, 'report'), await creditFixture(owner, 'others')];
+    const at = new Date('2031-02-01T00:05:00Z');
+    const [first, second] = [await mine.member('T3', 2), await mine.member('T3', 2)];
+    const stranger = await theirs.member('T3', 2);
+    const post = (orgId: string, requests: CreditRequest[], when = at) =>
+      asOwner(owner, (trx) => postCredits(trx, orgId, requests, { at: when }));
+    const grant = (member_id: string, month: string) => ({ kind: 'grant', member_id, month }) as const;
+    await post(mine.orgId, [grant(first, '2031-01'), grant(first, '2031-02'), grant(second, '2031-02')]);
+    await post(mine.orgId, [
+      { kind: 'manual', member_id: first, amount: 1, reason: 'a start in life', key: 'ends like 2031-02' },
+    ]);
+    await post(mine.orgId, [grant(second, '2031-03')], new Date(at.getTime() + 1));
+    await post(theirs.orgId, [grant(stranger, '2031-02')]);
+    const months = await asOwner(owner, (trx) => grantedMonths(trx, mine.orgId, at));
+    expect(months.map(({ month, members }) => [month, Number(members)])).toEqual([
+      ['2031-01', 1],
+      ['2031-02', 2],
+    ]);
+    const wallets = await asOwner(owner, (trx) => walletsToGrant(trx, mine.orgId));
+    expect(Number(wallets.wallets)).toBe(2);
   });
 });

@@ -125,9 +125,9 @@ export async function listUnused(
   queue: { id: string; revision: number },
   filter: { code?: string | undefined; revision?: number | undefined },
   page: { after: string | undefined; limit: number },
-): Promise<UnusedSupporter[]> {
+): Promise<(UnusedSupporter & { member_name: string | null })[]> {
   const { revision = queue.revision } = filter;
-  const { rows } = await sql<UnusedSupporter>`
+  const { rows } = await sql<UnusedSupporter & { member_name: string | null }>`
     with generated as (
       select unused from public.soundcloud_queue_drafts
       where org_id = ${orgId} and queue_id = ${queue.id} and cause in ('generated', 'regenerated')
@@ -141,7 +141,8 @@ export async function listUnused(
       select a.supporter_id from public.soundcloud_queue_assignments a
       where a.org_id = ${orgId} and a.queue_id = ${queue.id} and ${filter.revision === undefined}
     )
-    select r.member_id, r.code, r.facts
+    select r.member_id, r.code, r.facts,
+      (select m.name from public.soundcloud_members m where m.org_id = ${orgId} and m.id = r.member_id) as member_name
     from generated, jsonb_to_recordset(generated.unused) as r (member_id uuid, code text, facts jsonb)
     where (${filter.code ?? null}::text is null or r.code = ${filter.code ?? null})
       and (${page.after ?? null}::uuid is null or r.member_id > ${page.after ?? null}::uuid)

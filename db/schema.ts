@@ -165,6 +165,7 @@ export interface SoundcloudAutomationHealth {
   consecutive_errors: Generated<number>;
   created_at: Generated<Timestamp>;
   error_count: Generated<number>;
+  expected_since: Timestamp | null;
   id: Generated<string>;
   last_error_at: Timestamp | null;
   last_error_message: string | null;
@@ -849,6 +850,7 @@ export interface SoundcloudSchedules {
 }
 
 export interface SoundcloudSettings {
+  account_health: Generated<Json>;
   adjacency_matrix: Generated<Json>;
   auto_schedule: Generated<boolean>;
   campaign_defaults: Generated<Json>;

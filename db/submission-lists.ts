@@ -4,7 +4,10 @@ import type { Queryable } from './client.js';
 import { behind, type Keyset, type KeysetOrder, keysetOrderBy, sortKey } from './keyset.js';
 import type { SoundcloudSubmissionStatus, SoundcloudSubmissions, SoundcloudWaits } from './schema.js';
 
-export type SubmissionListRow = Selectable<SoundcloudSubmissions>;
+export type SubmissionListRow = Selectable<SoundcloudSubmissions> & {
+  /** Null for imported history, and where the caller may not read members. */
+  member_name: string | null;
+};
 export type WaitRow = Selectable<SoundcloudWaits>;
 
 const order = (
@@ -37,6 +40,10 @@ export interface SubmissionFilter {
   open?: boolean | undefined;
 }
 
+/** Asked for each row that is shown; a join would stand between the planner and the order of the page. */
+const MEMBER_NAME = sql<string | null>`(select member.name from public.soundcloud_members member
+  where member.org_id = soundcloud_submissions.org_id and member.id = soundcloud_submissions.member_id)`;
+
 const UNDECIDED: readonly SoundcloudSubmissionStatus[] = ['new', 'pending', 'qa_flag'];
 
 /** One row more than `limit` when there is a next page. */
@@ -53,7 +60,7 @@ export function listSubmissions(
     db
       .selectFrom('soundcloud_submissions')
       .selectAll('soundcloud_submissions')
-      .select(sortKey(page.order).as('sort_key'))
+      .select([sortKey(page.order).as('sort_key'), MEMBER_NAME.as('member_name')])
       .where('soundcloud_submissions.org_id', '=', orgId)
       .$if(statuses !== undefined, (query) => query.where('status', 'in', statuses ?? []))
       // Spelt out: under row-level security only the partial index's own predicate lets the planner use it.
@@ -82,6 +89,7 @@ export function findSubmission(
   return db
     .selectFrom('soundcloud_submissions')
     .selectAll()
+    .select(MEMBER_NAME.as('member_name'))
     .where('org_id', '=', orgId)
     .where('id', '=', id)
     .executeTakeFirst();

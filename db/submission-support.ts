@@ -42,7 +42,10 @@ export async function loadSupportFacts(
           on h.org_id = kept.org_id and h.assignment_id = kept.id and h.status = 'captured') as "credits",
       (select url from kept where url is not null
         order by provisional, (proof_url is null), reach desc nulls last, completed_at, id limit 1) as "supportUrl",
-      s.support_date::text as "supportDate", s.shift_count as "shifts", s.shift_reason as "shiftReason",
+      s.support_date::text as "supportDate",
+      exists (select from public.soundcloud_queues q
+        where q.org_id = s.org_id and q.date = s.support_date and q.status = 'published') as "supportDateOut",
+      s.shift_count as "shifts", s.shift_reason as "shiftReason",
       exists (select from public.soundcloud_ops_tasks t
         where t.org_id = s.org_id and t.entity_type = 'submission' and t.entity_id = s.id
           and t.status = 'open') as "asked"

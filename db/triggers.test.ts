@@ -571,6 +571,32 @@ describe('proposals, schedules and snapshots', () => {
   });
 });
 
+describe('an automation that nothing runs', () => {
+  it('is not built, also when an admin switches it with a client of their own', async () => {
+    const switchTo = (name: string, status: string) =>
+      withCaller(api, { claims: { sub: org.adminId }, orgId: org.orgId, role: 'authenticated' }, (trx) =>
+        trx
+          .updateTable('soundcloud_automation_health')
+          .set({ status })
+          .where('org_id', '=', org.orgId)
+          .where('automation_name', '=', name)
+          .returning('status')
+          .execute(),
+      );
+    const name = 'notification-emails';
+    const made = owner
+      .selectFrom('soundcloud_automation_health')
+      .select('status')
+      .where('org_id', '=', org.orgId)
+      .where('automation_name', '=', name);
+    expect(await made.execute()).toEqual([{ status: 'not_built' }]);
+    expect(await switchTo(name, 'disabled')).toEqual([{ status: 'disabled' }]);
+    expect(await switchTo(name, 'healthy')).toEqual([{ status: 'not_built' }]);
+    // Nobody says it of one that runs.
+    expect(await switchTo('submission-status-emails', 'not_built')).toEqual([{ status: 'healthy' }]);
+  });
+});
+
 describe('update_automation_health', () => {
   it('warns after one error, errs after three, recovers with a success, and stays disabled', async () => {
     const report = (success: boolean) =>

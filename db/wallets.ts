@@ -83,7 +83,10 @@ export async function forfeitedOf(
   return rows[0] ?? { total: 0, since: 0 };
 }
 
-/** A member's entries, newest version first; one row more than `limit` when there is a next page. */
+/**
+ * A member's entries, newest version first, each with the member on the other side of its repost; one row more than
+ * `limit` when there is a next page.
+ */
 export function listLedger(
   db: Queryable,
   orgId: string,
@@ -91,25 +94,41 @@ export function listLedger(
   page: { beforeVersion: string | undefined; limit: number },
 ) {
   return db
-    .selectFrom('soundcloud_repost_credit_ledger')
-    .select([
-      'id',
-      'version',
-      'change_amount',
-      'balance_after',
-      'forfeited',
-      'reason',
-      'reference_type',
-      'reference_id',
-      'occurred_at',
-      'created_by',
-    ])
-    .where('org_id', '=', orgId)
-    .where('member_id', '=', memberId)
-    .$if(page.beforeVersion !== undefined, (query) =>
-      query.where(sql<boolean>`version < ${page.beforeVersion}::bigint`),
+    .selectFrom('soundcloud_repost_credit_ledger as entry')
+    .leftJoin('soundcloud_queue_assignments as repost', (join) =>
+      join.onRef('repost.org_id', '=', 'entry.org_id').onRef('repost.id', '=', 'entry.reference_id'),
     )
-    .orderBy('version', 'desc')
+    .leftJoin('soundcloud_submissions as track', (join) =>
+      join.onRef('track.org_id', '=', 'repost.org_id').onRef('track.id', '=', 'repost.submission_id'),
+    )
+    .leftJoin('soundcloud_members as other', (join) =>
+      join.onRef('other.org_id', '=', 'entry.org_id').on(
+        'other.id',
+        '=',
+        sql<string>`case entry.member_id
+          when repost.supporter_id then track.member_id else repost.supporter_id end`,
+      ),
+    )
+    .select([
+      'entry.id',
+      'entry.version',
+      'entry.change_amount',
+      'entry.balance_after',
+      'entry.forfeited',
+      'entry.reason',
+      'entry.reference_type',
+      'entry.reference_id',
+      'other.id as other_member_id',
+      'other.name as other_member_name',
+      'entry.occurred_at',
+      'entry.created_by',
+    ])
+    .where('entry.org_id', '=', orgId)
+    .where('entry.member_id', '=', memberId)
+    .$if(page.beforeVersion !== undefined, (query) =>
+      query.where(sql<boolean>`entry.version < ${page.beforeVersion}::bigint`),
+    )
+    .orderBy('entry.version', 'desc')
     .limit(page.limit + 1)
     .execute();
 }

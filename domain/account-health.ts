@@ -9,19 +9,22 @@ export const ACCOUNT_STATUSES = ['linked', 'reconnect', 'disconnected', 'error']
 /** `soundcloud_connection_status`. Everything but `linked` is unhealthy: no reposts, no new assignments. */
 export type AccountStatus = (typeof ACCOUNT_STATUSES)[number];
 
-/** Days on which a profile could not be found or read, in a row, after which the account is in error. */
-export const FAILURES_UNTIL_ERROR = 3;
-/** Days after an account became unhealthy on which the member is asked to reconnect. */
-export const PROMPT_DAYS = [0, 3, 10] as const;
-/** Least time between two prompts for one account, also over two troubles. */
-export const PROMPT_GAP_MS = 72 * HOUR_MS;
-/** Above so many disconnected accounts ops are alerted. */
-export const DISCONNECTED_ALERT_ABOVE = 10;
-/**
- * Days after which Influence Planner's list is read as a whole again, so that what an incremental reading missed (a row
- * left out of a page) is found.
- */
-export const FULL_SWEEP_DAYS = 7;
+/** How patient the daily look at accounts is, and when it speaks. */
+export interface AccountHealthSettings {
+  /** Days on which a profile could not be found or read, in a row, after which the account is in error. */
+  failures_until_error: number;
+  /** Days after an account became unhealthy on which the member is asked to reconnect, increasing; none = never. */
+  prompt_days: number[];
+  /** Least hours between two prompts for one account, also over two troubles. */
+  prompt_gap_hours: number;
+  /** Above so many disconnected accounts ops are alerted. */
+  disconnected_alert_above: number;
+  /**
+   * Days after which Influence Planner's list is read as a whole again, so that what an incremental reading missed (a row
+   * left out of a page) is found.
+   */
+  full_reading_days: number;
+}
 
 /**
  * What a member's state in Influence Planner says of the account; null = nothing: a request that is pending, a state
@@ -54,8 +57,11 @@ export interface Connection {
  * The status an account has: an error of the profile outweighs what Influence Planner says; where neither says anything
  * the status stays, except that an error ends with the failures it came from.
  */
-export function accountStatus({ status, planner, failures }: Connection): AccountStatus {
-  if (failures >= FAILURES_UNTIL_ERROR) return 'error';
+export function accountStatus(
+  { status, planner, failures }: Connection,
+  { failures_until_error: untilError }: AccountHealthSettings,
+): AccountStatus {
+  if (failures >= untilError) return 'error';
   return plannerVerdict(planner) ?? (status === 'error' ? 'linked' : status);
 }
 
@@ -73,37 +79,44 @@ export function failuresAfter(
 export interface PromptStanding extends Connection {
   /** Null for a healthy account. */
   unhealthySince: number | null;
-  /** How many of {@link PROMPT_DAYS} are done with. */
+  /** How many of the settings' `prompt_days` are done with. */
   prompts: number;
   /** The newest prompt, of whichever trouble. */
   lastPromptAt: number | null;
 }
 
 /** True while asking the member to reconnect makes sense: not while a request to join is pending or nobody knows. */
-export function mayBePrompted(connection: Connection): boolean {
+export function mayBePrompted(connection: Connection, settings: AccountHealthSettings): boolean {
   if (connection.status === 'linked') return false;
-  if (connection.failures >= FAILURES_UNTIL_ERROR) return true;
+  if (connection.failures >= settings.failures_until_error) return true;
   const verdict = plannerVerdict(connection.planner);
   return verdict !== null && verdict !== 'linked';
 }
 
 /** When the next prompt is due; null when none is to come while nothing changes. */
-export function nextPromptAt(standing: PromptStanding): number | null {
-  const days = PROMPT_DAYS[standing.prompts];
-  if (standing.unhealthySince === null || days === undefined || !mayBePrompted(standing)) return null;
+export function nextPromptAt(standing: PromptStanding, settings: AccountHealthSettings): number | null {
+  const days = settings.prompt_days[standing.prompts];
+  if (standing.unhealthySince === null || days === undefined || !mayBePrompted(standing, settings))
+    return null;
   const due = standing.unhealthySince + days * DAY_MS;
-  return standing.lastPromptAt === null ? due : Math.max(due, standing.lastPromptAt + PROMPT_GAP_MS);
+  return standing.lastPromptAt === null
+    ? due
+    : Math.max(due, standing.lastPromptAt + settings.prompt_gap_hours * HOUR_MS);
 }
 
 /**
  * The prompts done with once one is sent now; null when none is due. Days that were missed meanwhile are made up for by
  * this one prompt.
  */
-export function promptsAfter(standing: PromptStanding, now: number): number | null {
-  const due = nextPromptAt(standing);
+export function promptsAfter(
+  standing: PromptStanding,
+  now: number,
+  settings: AccountHealthSettings,
+): number | null {
+  const due = nextPromptAt(standing, settings);
   if (due === null || due > now || standing.unhealthySince === null) return null;
   const since = standing.unhealthySince;
-  const reached = PROMPT_DAYS.filter((days) => since + days * DAY_MS <= now).length;
+  const reached = settings.prompt_days.filter((days) => since + days * DAY_MS <= now).length;
   return Math.max(reached, standing.prompts + 1);
 }
 

@@ -2,7 +2,6 @@
  * The daily sweep over all accounts of an org: how far it is, when it tries again, what it tells. Instants are business
  * epoch ms, dates those of the org's timezone.
  */
-import { DISCONNECTED_ALERT_ABOVE } from './account-health.js';
 import type { Wait } from './waiting.js';
 
 /** What a sweep found and did; kept in its row, counted where it is written. */
@@ -127,6 +126,8 @@ export interface SweepResult {
   counts: SweepCounts;
   /** Accounts by status, as they are now. */
   accounts: Record<'linked' | 'reconnect' | 'disconnected' | 'error', number>;
+  /** More accounts are disconnected than the org's settings bear without an alert. */
+  alarming: boolean;
   inactive_members: number;
   became_inactive: number;
   /** Sentences for ops. */
@@ -147,8 +148,7 @@ export const NO_CREDENTIALS = 'was left out: it has no credentials here.';
 export function sweepNotice(
   result: SweepResult,
 ): { type: 'warning' | 'error'; title: string; message: string; slack: boolean } | null {
-  const { accounts, outcome, notes } = result;
-  const alarming = accounts.disconnected > DISCONNECTED_ALERT_ABOVE;
+  const { accounts, alarming, outcome, notes } = result;
   if (alarming) {
     return {
       type: 'error',

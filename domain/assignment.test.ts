@@ -295,6 +295,41 @@ describe('the scheduler', () => {
   });
 });
 
+describe('the scheduler, heard during the watch of a proof that nobody could verify', () => {
+  const unseen = () => {
+    const handedIn = apply(begin({ policy: { auditPercent: 100 } }), proof, HOUR_MS).next;
+    const { state, now } = live(handedIn, Array<Verdict>(3).fill('inconclusive'));
+    expect(state).toMatchObject({ stage: 'watch', acceptedBy: 'timeout', seen: false });
+    return { state, now };
+  };
+  const hear = (status: string) => {
+    const { state, now } = unseen();
+    const heard = apply(state, command('scheduleReported', { status }), now + MINUTE);
+    expect(heard).toMatchObject({
+      step: 'scheduleReported',
+      row: {},
+      settles: null,
+      notices: [],
+      next: { stage: 'watch', look: state.look, watch: state.watch },
+    });
+    const { last } = live(heard.next, Array<Verdict>(3).fill('inconclusive'));
+    expect(last).toMatchObject({ step: 'captured', settles: 'capture' });
+    return { heard, last };
+  };
+
+  it('that it made the repost: then it is proven, and nobody audits it', () => {
+    const { heard, last } = hear('completed');
+    expect(heard.evidence).toMatchObject({ source: 'scheduler', verdict: 'seen' });
+    expect(last).toMatchObject({ row: { provisional: false }, opensTask: null });
+  });
+
+  it('that it did not: then it stays unverified', () => {
+    const { heard, last } = hear('failed');
+    expect(heard.evidence).toMatchObject({ source: 'scheduler', verdict: 'inconclusive' });
+    expect(last).toMatchObject({ row: { provisional: true }, opensTask: { kind: 'proof_audit' } });
+  });
+});
+
 describe('whatever happens', () => {
   const happening = fc.oneof(
     { weight: 6, arbitrary: fc.constantFrom<Verdict | 'away'>('seen', 'absent', 'inconclusive', 'away') },

@@ -106,9 +106,38 @@ describe('fees', () => {
     [60, 12.5, 7],
     [7, 100, 7],
     [10_000, 0.57, 57],
-  ])('of %d credits at %f %% are %d', (price, percent, fee) => {
+  ])('of %d credits at %f percent are %d', (price, percent, fee) => {
     expect(feeOf(price, percent)).toBe(fee);
     expect(earningOf(price, percent)).toBe(price - fee);
+  });
+
+  it.each([
+    [1, 0.01, 0],
+    [1, 50, 0],
+    [1, 99.99, 0],
+    [1, 100, 1],
+    [2, 49.99, 0],
+    [2, 50, 1],
+    [3, 33.33, 0],
+    [3, 33.34, 1],
+    [3, 66.66, 1],
+    [19, 10, 1],
+  ])('are rounded down: of a price of %d at %f percent they are %d', (price, percent, fee) => {
+    expect(feeOf(price, percent)).toBe(fee);
+    expect(earningOf(price, percent)).toBe(price - fee);
+  });
+
+  it('take their first credit of a price of 100 / percent, and leave the supporter one below 100 %', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 9_999 }),
+        fc.integer({ min: 1, max: 60 }),
+        (hundredths, price) => {
+          expect(feeOf(price, hundredths / 100) > 0).toBe(price * hundredths >= 10_000);
+          expect(earningOf(price, hundredths / 100)).toBeGreaterThanOrEqual(1);
+        },
+      ),
+    );
   });
 
   it('are the exact floor and never above the price', () => {

@@ -50,12 +50,16 @@ export function grantAmount(
   return intoWallet(monthlyGrant, wallet);
 }
 
-/** Credits the network keeps of a price: floor(price × percent / 100); percent has at most two decimals. */
+/**
+ * Credits the network keeps of a price: floor(price × percent / 100). Rounded down, in the supporter's favour: the first
+ * credit is kept of a price of 100 / percent, so of a price of 1 nothing is kept below 100 %.
+ * @param feePercent 0..100, at most two decimals.
+ */
 export function feeOf(price: number, feePercent: number): number {
   return Math.floor((price * Math.round(feePercent * 100)) / 10_000);
 }
 
-/** Credits a supporter earns for a repost, before the cap: price − fee. */
+/** Credits a supporter earns for a repost, before the cap: price − fee, at least 1 unless the fee is 100 %. */
 export function earningOf(price: number, feePercent: number): number {
   return price - feeOf(price, feePercent);
 }

@@ -4,6 +4,7 @@ import { atTimeOfDay, HOUR_MS } from './calendar.js';
 import {
   approveBy,
   CUTOFF_WARNING_HOURS,
+  checkDryRun,
   checkQueueCommand,
   checkRequest,
   type DailyQueueState,
@@ -62,6 +63,19 @@ describe('times of a queue', () => {
   it('what is not served moves to the next date without a queue', () => {
     expect(nextSupportDate(DATE, new Set([DATE]))).toBe('2026-03-11');
     expect(nextSupportDate('2026-02-28', new Set(['2026-03-01', '2026-03-02']))).toBe('2026-03-03');
+  });
+});
+
+it('a dry run is made until the queue is approved, and says of a later one that it is out', () => {
+  const queue = { date: DATE, approvedBy: BY, approvedAt: at('09:00') };
+  for (const status of ['draft', 'lapsed']) expect(checkDryRun({ ...queue, status })).toEqual({ ok: true });
+  expect(checkDryRun({ ...queue, status: 'published' })).toEqual({
+    ok: false,
+    code: 'queue_already_approved',
+    reason: `The queue of ${DATE} is published: it was approved by ${BY} at 2026-03-10T08:00:00.000Z. Nothing is drafted for this date any more; GET /v1/queues/${DATE} shows what stands.`,
+  });
+  expect(checkDryRun({ ...queue, status: 'approved' })).toMatchObject({
+    reason: expect.stringContaining('is about to be published'),
   });
 });
 

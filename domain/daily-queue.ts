@@ -167,6 +167,24 @@ export function queueIsClosed(date: string, status: string): string {
   return `The queue of ${date} is closed (${status}); it takes no further commands.`;
 }
 
+/** What would be drafted for a queue's date can be shown until it is approved; from then on its draft is fixed. */
+export function checkDryRun(queue: {
+  date: string;
+  status: string;
+  approvedBy: string | null;
+  approvedAt: number | null;
+}): QueueCheck {
+  const { date, status, approvedBy, approvedAt } = queue;
+  if (status !== 'approved' && status !== 'published') return { ok: true };
+  const when = approvedAt === null ? '' : ` at ${new Date(approvedAt).toISOString()}`;
+  const stand = status === 'published' ? 'is published' : 'is about to be published';
+  return {
+    ok: false,
+    code: 'queue_already_approved',
+    reason: `The queue of ${date} ${stand}: it was approved by ${approvedBy ?? 'somebody'}${when}. Nothing is drafted for this date any more; GET /v1/queues/${date} shows what stands.`,
+  };
+}
+
 /** The date to which what a queue does not serve moves: the next one that has no queue yet. */
 export function nextSupportDate(date: string, drafted: ReadonlySet<string>): string {
   let next = addDays(date, 1);

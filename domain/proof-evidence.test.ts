@@ -23,6 +23,15 @@ describe('a list', () => {
     );
   });
 
+  it('that is empty looks like an outage, however whole it was read and whatever else is known', () => {
+    for (const laterReposts of [0, 1]) {
+      const empty = { shows: false, rows: 0, complete: true, laterReposts, olderRepost: false };
+      expect(judgeList(empty).verdict).toBe('inconclusive');
+      expect(judgeList({ ...empty, rows: 1 }).verdict).toBe('absent');
+      expect(judgeList({ ...empty, rows: 1, complete: false }).verdict).toBe('inconclusive');
+    }
+  });
+
   it('that shows the repost outweighs all that do not; an absence without control is none', () => {
     const absent = { verdict: 'absent', positiveControl: true } as const;
     expect(judgeLook([absent, { verdict: 'seen', positiveControl: false }])).toBe('seen');

@@ -47,7 +47,8 @@ export function lateAfterHours(automation: ScheduledAutomation): number {
 
 /**
  * Whether an automation is late.
- * @param since business ms of its last success; of one that never had any, when it was set up.
+ * @param since business ms of the later of its last success and of when it was to run anew (switched on again, moved to
+ * another timezone); without either, when it was set up.
  */
 export function isLate(automation: ScheduledAutomation, since: number, now: number): boolean {
   return now - since > lateAfterHours(automation) * HOUR_MS;

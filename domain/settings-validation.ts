@@ -67,6 +67,10 @@ const NUMBER_RULES: NumberRule[] = [
   whole('campaign_defaults.attribution_days', 0, 365),
   whole('campaign_defaults.late_completion_hours', 0, YEAR_HOURS),
   whole('campaign_defaults.digest_weekday', 1, 7),
+  whole('account_health.failures_until_error', 1, 365),
+  whole('account_health.prompt_gap_hours', 1, YEAR_HOURS),
+  whole('account_health.disconnected_alert_above', 0, 1_000_000),
+  whole('account_health.full_reading_days', 1, 365),
 ];
 
 const TIMES_OF_DAY = [
@@ -98,6 +102,7 @@ export function settingsProblems(settings: OrgSettings, rules: SettingsRules = {
     ...adjacencyProblems(settings.adjacency_matrix),
     ...reviewProblems(settings),
     ...pacingProblems(settings),
+    ...promptProblems(settings),
     ...queueProblems(settings),
     ...restProblems(settings),
     ...slackProblems(settings, rules.extraSlackOrigins ?? []),
@@ -175,6 +180,18 @@ function pacingProblems({ pacing }: OrgSettings): SettingsProblem[] {
     });
   }
   return problems;
+}
+
+function promptProblems(settings: OrgSettings): SettingsProblem[] {
+  const days: unknown = settings.account_health?.prompt_days;
+  const valid =
+    Array.isArray(days) &&
+    days.length <= 10 &&
+    days.every((day, i) => Number.isSafeInteger(day) && day <= 365 && day > (i === 0 ? -1 : days[i - 1]));
+  if (valid) return [];
+  const path = 'account_health.prompt_days';
+  const message = `Set ${path} to at most 10 whole days from 0 to 365, each above the last.`;
+  return [{ path, code: 'not_increasing', message }];
 }
 
 function queueProblems({ queue_hours: hours }: OrgSettings): SettingsProblem[] {

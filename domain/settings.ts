@@ -4,6 +4,7 @@
  * Keys are the columns of `soundcloud_settings`; grouped ones are its jsonb columns, which may be stored in part:
  * {@link withDefaults} fills what is missing. {@link ./settings-validation.ts} says what is allowed.
  */
+import type { AccountHealthSettings } from './account-health.js';
 import type { AdjacencyMatrix } from './genre.js';
 import type { QueueSettings } from './queue-generation-types.js';
 import type { TargetBandMode, TargetingSettings } from './targeting-types.js';
@@ -132,6 +133,7 @@ export interface OrgSettings {
   pacing: PacingSettings;
   queue_hours: QueueHours;
   campaign_defaults: CampaignDefaults;
+  account_health: AccountHealthSettings;
 }
 
 export const DEFAULT_SETTINGS: OrgSettings = {
@@ -206,6 +208,13 @@ export const DEFAULT_SETTINGS: OrgSettings = {
     digest_weekday: 1,
     digest_at: '09:00',
   },
+  account_health: {
+    failures_until_error: 3,
+    prompt_days: [0, 3, 10],
+    prompt_gap_hours: 72,
+    disconnected_alert_above: 10,
+    full_reading_days: 7,
+  },
 };
 
 /** Settings as stored or sent: any part may be missing, also inside the groups. */
@@ -233,6 +242,10 @@ export function withDefaults(stored: PartialSettings): OrgSettings {
     campaign_defaults: {
       ...DEFAULT_SETTINGS.campaign_defaults,
       ...known(stored.campaign_defaults, DEFAULT_SETTINGS.campaign_defaults),
+    },
+    account_health: {
+      ...DEFAULT_SETTINGS.account_health,
+      ...known(stored.account_health, DEFAULT_SETTINGS.account_health),
     },
     size_tier_thresholds: perTier(DEFAULT_THRESHOLDS, stored.size_tier_thresholds),
     tier_policy: perTier(DEFAULT_TIER_POLICY, stored.tier_policy),

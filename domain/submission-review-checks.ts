@@ -7,7 +7,8 @@ import { wordsIn } from './word-count.js';
 
 /** May this command be applied now? The reason says what the state is and what to do instead. */
 export function checkCommand(state: ReviewState, command: SubmissionCommand): RuleCheck {
-  if (state.stage === 'closed') return refuse('submission_closed', submissionIsClosed(endOf(state)));
+  if (state.stage === 'closed' && state.end !== null)
+    return refuse('submission_closed', submissionIsClosed(state.end));
   switch (command.name) {
     case 'assignOwner':
       return { ok: true };
@@ -33,11 +34,6 @@ export function checkCommand(state: ReviewState, command: SubmissionCommand): Ru
 /** Why a submission cannot be withdrawn any more. */
 export const QUEUE_PUBLISHED =
   'A queue with this track is published: its supporters have been asked. It can no longer be withdrawn.';
-
-/** Only a row tells a withdrawal from a rejection. */
-function endOf({ status, support }: ReviewState) {
-  return { status, withdrawn: false, supported: (support?.completed ?? 0) > 0 };
-}
 
 function checkApproved(state: ReviewState): RuleCheck {
   if (isApproved(state)) return { ok: true };

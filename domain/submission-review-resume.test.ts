@@ -39,6 +39,7 @@ function ring(state: ReviewState, count: number, steps: PastStep[] = []): { stat
 function lostAndFound(state: ReviewState, now: number, steps: PastStep[]): ReviewState {
   const facts = {
     status: state.status,
+    end: 'rejected' as const,
     submittedAt: state.submittedAt,
     decidedAt: state.decidedAt,
     ownerId: state.ownerId,
@@ -90,6 +91,7 @@ describe('a review whose workflow was lost', () => {
     const rejected = resumeReview(
       {
         status: 'rejected',
+        end: 'withdrawn',
         submittedAt: 0,
         decidedAt: HOUR_MS,
         ownerId: null,
@@ -105,6 +107,7 @@ describe('a review whose workflow was lost', () => {
       ...fresh,
       stage: 'closed',
       status: 'rejected',
+      end: 'withdrawn',
       decidedAt: HOUR_MS,
       familyKnown: true,
     });
@@ -112,6 +115,7 @@ describe('a review whose workflow was lost', () => {
       resumeReview(
         {
           status: 'approved',
+          end: 'unsupported',
           submittedAt: 0,
           decidedAt: DAY_MS,
           ownerId: null,
@@ -125,6 +129,7 @@ describe('a review whose workflow was lost', () => {
     ).toMatchObject({ stage: 'queue', since: DAY_MS });
     const facts = {
       status: 'approved' as const,
+      end: 'supported' as const,
       submittedAt: 0,
       decidedAt: DAY_MS,
       ownerId: null,
@@ -133,7 +138,10 @@ describe('a review whose workflow was lost', () => {
     };
     expect(resumeReview(facts, POLICY, null, [])).toMatchObject({ proposalExpiresAt: 2 * DAY_MS });
     for (const name of ['closeSupport', 'supported', 'unsupported'])
-      expect(resumeReview(facts, POLICY, null, [{ name, payload: {} }]).stage).toBe('closed');
+      expect(resumeReview(facts, POLICY, null, [{ name, payload: {} }])).toMatchObject({
+        stage: 'closed',
+        end: 'supported',
+      });
     const served = { ...beginReview(0, null, POLICY), stage: 'support' as const, since: 3 * DAY_MS };
     expect(resumeReview(facts, POLICY, reviewWait(served, 3 * DAY_MS), [])).toMatchObject({
       stage: 'support',

@@ -2,6 +2,7 @@
 import { DAY_MS } from './calendar.js';
 import {
   beginReview,
+  type ReviewEnd,
   type ReviewPolicy,
   type ReviewState,
   type SubmissionStatus,
@@ -11,6 +12,8 @@ import type { Wait } from './waiting.js';
 /** What the row says. Instants are business ms. */
 export interface ReviewFacts {
   status: SubmissionStatus;
+  /** How it ended, if it is over. */
+  end: ReviewEnd;
   submittedAt: number;
   decidedAt: number | null;
   ownerId: string | null;
@@ -42,7 +45,7 @@ export function resumeReview(
     familyKnown: facts.familyKnown,
     decidedAt: facts.decidedAt,
   };
-  if (facts.status === 'rejected') return { ...fresh, stage: 'closed' };
+  if (facts.status === 'rejected') return { ...fresh, stage: 'closed', end: facts.end };
   if (facts.status === 'approved') return resumeApproved(fresh, facts, wait, steps);
   if (wait === null) return fresh;
   const { warned, breaches, reminders } = alarmsRaised(steps);
@@ -68,7 +71,7 @@ function resumeApproved(
   wait: Wait | null,
   steps: readonly PastStep[],
 ): ReviewState {
-  if (steps.some((step) => ENDINGS.has(step.name))) return { ...fresh, stage: 'closed' };
+  if (steps.some((step) => ENDINGS.has(step.name))) return { ...fresh, stage: 'closed', end: facts.end };
   if (wait?.stage === 'support') return { ...fresh, stage: 'support', since: wait.since };
   const since = facts.decidedAt ?? fresh.since;
   return { ...fresh, stage: 'queue', since, proposalExpiresAt: facts.proposalExpiresAt };

@@ -3,7 +3,7 @@
  * for its reposts, and is supported in the end, or not. Everything follows from rows; signals only say that there is
  * something to read. Times are business milliseconds.
  */
-import type { ReviewState, Transition } from './submission-review.js';
+import type { ReviewEnd, ReviewState, SubmissionStatus, Transition } from './submission-review.js';
 
 /** What the rows of a submission's queues and assignments say. */
 export interface SupportFacts {
@@ -23,6 +23,8 @@ export interface SupportFacts {
   supportUrl: string | null;
   /** The queue it is meant for. */
   supportDate: string | null;
+  /** That queue is published: what it does not serve waits for another. */
+  supportDateOut: boolean;
   shifts: number;
   shiftReason: string | null;
   /** Ops were asked whether to go on after many shifts, and have not answered. */
@@ -66,10 +68,11 @@ export function concludeSupport(
   by: string | null = null,
   reason: string = NOBODY,
 ): Transition {
-  const next: ReviewState = { ...state, stage: 'closed', since: now, proposalExpiresAt: null };
-  const ended = by === null ? {} : { closed_by: by };
+  const end = facts.completed > 0 ? 'supported' : 'unsupported';
+  const next: ReviewState = { ...state, stage: 'closed', end, since: now, proposalExpiresAt: null };
+  const closedBy = by === null ? {} : { closed_by: by };
   const common = { next, answersTask: by === null ? 'settled' : 'closed' } as const;
-  if (facts.completed > 0) {
+  if (end === 'supported') {
     return {
       ...common,
       row: { support_url: facts.supportUrl, credits_consumed: facts.credits, support_ended_at: now },
@@ -80,7 +83,7 @@ export function concludeSupport(
           reach: facts.reach,
           credits_consumed: facts.credits,
           support_url: facts.supportUrl,
-          ...ended,
+          ...closedBy,
         },
       },
       mail: 'support_confirmation',
@@ -97,7 +100,7 @@ export function concludeSupport(
   return {
     ...common,
     row: { support_ended_at: now },
-    event: { type: 'submission.unsupported', data: { reason, ...ended } },
+    event: { type: 'submission.unsupported', data: { reason, ...closedBy } },
     mail: 'submission_unsupported',
     notice: {
       to: 'member',
@@ -110,16 +113,28 @@ export function concludeSupport(
   };
 }
 
-/** Why a closed submission takes no command: how it ended. @param end what is known of a review that is over */
-export function submissionIsClosed(end: {
-  status: ReviewState['status'];
-  withdrawn: boolean;
-  /** At least one repost stayed up. */
-  supported: boolean;
-}): string {
-  const outcome = end.supported ? 'supported' : 'approved, but nobody reposted it';
-  const how = end.withdrawn ? 'withdrawn' : end.status === 'approved' ? outcome : end.status;
-  return `This submission is closed (${how}); it takes no further commands.`;
+const ENDS: Readonly<Record<ReviewEnd, string>> = {
+  rejected: 'rejected',
+  withdrawn: 'withdrawn',
+  supported: 'supported',
+  unsupported: 'approved, but nobody reposted it',
+};
+
+/** How a submission ended whose review is over, by its row. */
+export function endOfReview(row: {
+  status: SubmissionStatus;
+  withdrawn_at: Date | null;
+  support_url: string | null;
+  credits_consumed: number;
+}): ReviewEnd {
+  if (row.withdrawn_at !== null) return 'withdrawn';
+  if (row.status !== 'approved') return 'rejected';
+  return row.credits_consumed > 0 || row.support_url !== null ? 'supported' : 'unsupported';
+}
+
+/** Why a closed submission takes no command: how it ended. */
+export function submissionIsClosed(end: ReviewEnd): string {
+  return `This submission is closed (${ENDS[end]}); it takes no further commands.`;
 }
 
 /** Who is waited for while a submission is approved, in words; the other parts of its wait follow from the stage. */
@@ -144,10 +159,7 @@ export function supportWaitWords(
       howToAct: `nothing to do: each assignment waits for its proof and is watched${owed}`,
     };
   }
-  const which =
-    support?.supportDate == null
-      ? 'the next daily queue'
-      : `the queue of ${support.supportDate} or a later one`;
+  const which = queueAhead(support);
   const shifted =
     support !== null && support.shifts > 0
       ? ` (moved ${plural(support.shifts, 'time')}${support.shiftReason === null ? '' : `: ${support.shiftReason}`})`
@@ -160,9 +172,18 @@ export function supportWaitWords(
       }
     : {
         waitingOn: 'queue',
-        whoCanAct: `${which} (the member may still withdraw)`,
+        whoCanAct: `${which}; the member may still withdraw`,
         howToAct: `nothing to do: the queue picks it up${shifted}${withdrawal}`,
       };
+}
+
+/** Once a queue is out it takes in nobody by itself: who was not found when an assignment was settled is left to the next. */
+function queueAhead(support: ReviewState['support']): string {
+  if (support?.supportDate == null) return 'the next daily queue';
+  const { supportDate, supportDateOut } = support;
+  return supportDateOut
+    ? `the next daily queue (that of ${supportDate} is out)`
+    : `the queue of ${supportDate} or a later one`;
 }
 
 function plural(count: number, noun: string): string {

@@ -13,6 +13,7 @@ import {
 } from './submission-review.js';
 import { decideOnBreach, nextAlarm, raiseAlarm } from './submission-review-alarms.js';
 import { checkCommand } from './submission-review-checks.js';
+import { noteSupport, type SupportFacts } from './submission-review-support.js';
 import { reviewWait } from './submission-review-wait.js';
 
 const POLICY: ReviewPolicy = {
@@ -109,7 +110,11 @@ describe('a decision', () => {
     const rejected = apply(begin(), decide({ action: 'reject', reason: REASON }), 1).next;
     expect(checkCommand(rejected, decide({}))).toMatchObject({
       code: 'submission_closed',
-      reason: expect.stringContaining('rejected'),
+      reason: expect.stringContaining('(rejected)'),
+    });
+    expect(checkCommand(apply(approved, withdraw, 2).next, decide({}))).toMatchObject({
+      code: 'submission_closed',
+      reason: expect.stringContaining('(withdrawn)'),
     });
   });
 });
@@ -321,6 +326,7 @@ describe('commands', () => {
           if (before.decidedAt === null && state.decidedAt !== null) decisions += 1;
           const wait = reviewWait(state, now);
           expect(wait === null).toBe(state.stage === 'closed');
+          expect(state.end !== null).toBe(state.stage === 'closed');
           expect(state.stage === 'live_link').toBe(state.liveLink !== null);
           if (state.stage === 'closed') expect([state.status, nextAlarm(state)]).toEqual(['rejected', null]);
           if (wait?.paused) expect(wait.remainingMs).toBe(remaining(state.sla, now));
@@ -328,5 +334,45 @@ describe('commands', () => {
         expect(decisions).toBeLessThanOrEqual(1);
       }),
     );
+  });
+});
+
+describe('the words of an approved submission’s wait', () => {
+  const { next: state } = apply(begin(), decide({}), HOUR_MS);
+  const NOTHING: SupportFacts = {
+    queueDate: null,
+    firstSlotAt: null,
+    open: 0,
+    owed: 0,
+    completed: 0,
+    reach: 0,
+    credits: 0,
+    supportUrl: null,
+    supportDate: '2026-05-11',
+    supportDateOut: false,
+    shifts: 0,
+    shiftReason: null,
+    asked: false,
+  };
+  const served = { queueDate: '2026-05-11', firstSlotAt: 0, owed: 1, supportDateOut: true };
+  const who = (facts: Partial<SupportFacts>) =>
+    reviewWait(noteSupport(state, { ...NOTHING, ...facts }, DAY_MS), DAY_MS)?.whoCanAct;
+
+  it.each<[string, Partial<SupportFacts>, string]>([
+    ['no date yet', { supportDate: null }, 'the next daily queue; the member may still withdraw'],
+    ['a queue to come', {}, 'the queue of 2026-05-11 or a later one; the member may still withdraw'],
+    [
+      'a queue that went out without it',
+      { supportDateOut: true },
+      'the next daily queue (that of 2026-05-11 is out); the member may still withdraw',
+    ],
+    ['a replacement owed of that queue', served, 'the next daily queue (that of 2026-05-11 is out)'],
+    [
+      'a replacement moved to a queue to come',
+      { ...served, supportDate: '2026-05-12', supportDateOut: false },
+      'the queue of 2026-05-12 or a later one',
+    ],
+  ])('%s', (_, facts, words) => {
+    expect(who(facts)).toBe(words);
   });
 });

@@ -18,6 +18,9 @@ export type SubmissionStatus = 'new' | 'pending' | 'approved' | 'rejected' | 'qa
  */
 export type ReviewStage = 'decision' | 'live_link' | 'queue' | 'support' | 'closed';
 
+/** How a review is over: its status does not tell a withdrawal from a rejection, nor a support from a search in vain. */
+export type ReviewEnd = 'rejected' | 'withdrawn' | 'supported' | 'unsupported';
+
 /** The org's settings that matter to a review. */
 export interface ReviewPolicy {
   decisionSlaHours: number;
@@ -37,6 +40,8 @@ export interface ReviewState {
   policy: ReviewPolicy;
   stage: ReviewStage;
   status: SubmissionStatus;
+  /** Null until it is over. */
+  end: ReviewEnd | null;
   submittedAt: number;
   sla: SlaClock;
   /** False while no genre family is known: an approval must then name one. */
@@ -114,6 +119,7 @@ const NOTHING_KNOWN: SupportFacts = {
   credits: 0,
   supportUrl: null,
   supportDate: null,
+  supportDateOut: false,
   shifts: 0,
   shiftReason: null,
   asked: false,
@@ -128,6 +134,7 @@ export function beginReview(submittedAt: number, ownerId: string | null, policy:
     policy,
     stage: 'decision',
     status: 'new',
+    end: null,
     submittedAt,
     sla: startSla(policy.decisionSlaHours * HOUR_MS, submittedAt, policy.warnPercent / 100),
     familyKnown: false,
@@ -148,7 +155,7 @@ export function applyCommand(state: ReviewState, command: SubmissionCommand, now
       return transition({ ...state, ownerId: command.ownerId }, { row: { owner_id: command.ownerId } });
     case 'withdraw':
       return transition(
-        { ...ended(state, now), status: 'rejected' },
+        { ...ended(state, now, 'withdrawn'), status: 'rejected' },
         {
           row: { status: 'rejected', withdrawn_at: now, need_live_link: false },
           event: { type: 'submission.withdrawn', data: { by: command.by } },
@@ -293,7 +300,7 @@ export function reject(
   returnsSlot: boolean,
 ): Transition {
   return transition(
-    { ...ended(state, now), status: 'rejected', decidedAt: now },
+    { ...ended(state, now, 'rejected'), status: 'rejected', decidedAt: now },
     {
       row: {
         status: 'rejected',
@@ -339,10 +346,11 @@ export function recordIntake(
   };
 }
 
-function ended(state: ReviewState, now: number): ReviewState {
+function ended(state: ReviewState, now: number, end: ReviewEnd): ReviewState {
   return {
     ...state,
     stage: 'closed',
+    end,
     since: now,
     liveLink: null,
     proposalExpiresAt: null,

@@ -10,6 +10,7 @@ import type { Logger } from '../config/log.js';
 import type { Db, Trx } from '../db/client.js';
 import { noOrgSchedules, type OrgScheduler, SCHEDULING_EVENTS } from './org-schedules.js';
 import { handoversOf, type OutboxEvent } from './routes.js';
+import { isAway, mayPass } from './server-errors.js';
 import type { Starter } from './starter.js';
 
 const CHANNEL = 'soundcloud_events';
@@ -124,7 +125,7 @@ export async function relayPage(
       .filter((_, index) => outcomes[index]?.status === 'fulfilled')
       .map((event) => event.id);
     const failures = outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason);
-    if (done.length === 0 && (await isAway(failures, starter)))
+    if (done.length === 0 && (await serverIsAway(failures, starter)))
       throw new RelayStalled(messageOf(failures[0]));
     await markDone(trx, done);
     for (const [index, outcome] of outcomes.entries()) {
@@ -145,26 +146,12 @@ export class RelayStalled extends Error {
   override readonly name = 'RelayStalled';
 }
 
-/** gRPC's UNAVAILABLE: the server is not there. */
-const AWAY_CODES = [14];
-/** gRPC's DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED and INTERNAL: the server, or only what it was asked. */
-const DOUBTFUL_CODES = [4, 8, 13];
-
 /**
  * Whether a page failed because the server is away. An event that it never takes must not pass for that: it would hold
  * up what follows of its row for as long as no other event shares the page.
  */
-async function isAway(failures: readonly unknown[], starter: Starter): Promise<boolean> {
-  if (failures.every((error) => hasCode(error, AWAY_CODES))) return true;
-  return (
-    failures.every((error) => hasCode(error, [...AWAY_CODES, ...DOUBTFUL_CODES])) &&
-    !(await starter.answers())
-  );
-}
-
-function hasCode(error: unknown, codes: readonly unknown[]): boolean {
-  if (!(error instanceof Error)) return false;
-  return ('code' in error && codes.includes(error.code)) || hasCode(error.cause, codes);
+async function serverIsAway(failures: readonly unknown[], starter: Starter): Promise<boolean> {
+  return failures.every(isAway) || (failures.every(mayPass) && !(await starter.answers()));
 }
 
 /** Everything an event asks for; tried again as a whole, so each part may be repeated. */

@@ -44,7 +44,10 @@ export async function ensureSchedules(client: Client, taskQueue: string): Promis
 }
 
 /**
- * The schedules of an org. Idempotent, as {@link ensureSchedules}.
+ * The schedules of an org. Idempotent, as {@link ensureSchedules}. Making a Schedule and starting it is one request, so
+ * that whoever is interrupted leaves either both or neither.
+ * @param options.startGrant the grant is started if its Schedule is not there and has to be made. On compressed days it
+ *   comes with the next first.
  * @throws RangeError when compressed days have no whole number of seconds, which a Schedule cannot follow.
  */
 export async function ensureOrgSchedules(
@@ -52,26 +55,26 @@ export async function ensureOrgSchedules(
   taskQueue: string,
   clock: BusinessClock,
   org: ScheduledOrg,
+  { startGrant = false }: { startGrant?: boolean } = {},
 ): Promise<void> {
-  for (const options of orgSchedules(taskQueue, clock, org)) await ensureSchedule(client, options);
+  const grant = scheduleIdOf(taskQueue, clock, org.orgId, 'monthly-credit-grant');
+  for (const options of orgSchedules(taskQueue, clock, org)) {
+    const starts = startGrant && compression(clock) === 1 && options.scheduleId === grant;
+    await ensureSchedule(client, starts ? { ...options, state: { triggerImmediately: true } } : options);
+  }
 }
 
 /**
- * The schedules of an org that should be there already: the grant is started when its own is not, since nobody knows
- * which firsts it missed. On compressed days it comes with the next first. Making the Schedule and starting it is one
- * request, so that whoever is interrupted leaves either both or neither.
+ * The schedules of an org that should be there already: the grant is started when its own is not, since with the
+ * Schedule went the knowledge of which firsts passed.
  */
-export async function restoreOrgSchedules(
+export function restoreOrgSchedules(
   client: Client,
   taskQueue: string,
   clock: BusinessClock,
   org: ScheduledOrg,
 ): Promise<void> {
-  const grant = scheduleIdOf(taskQueue, clock, org.orgId, 'monthly-credit-grant');
-  for (const options of orgSchedules(taskQueue, clock, org)) {
-    const starts = compression(clock) === 1 && options.scheduleId === grant;
-    await ensureSchedule(client, starts ? { ...options, state: { triggerImmediately: true } } : options);
-  }
+  return ensureOrgSchedules(client, taskQueue, clock, org, { startGrant: true });
 }
 
 /** The schedules an org has: in real time one for each automation, on compressed days one for all of them. */

@@ -7,15 +7,16 @@ import {
 } from '@temporalio/client';
 import { type LifecycleRow, type LifecycleStart, lifecycleOf } from './lifecycles.js';
 import type { Handover } from './routes.js';
+import { mayPass } from './server-errors.js';
 
-export type LifecycleCondition = 'running' | 'missing' | 'failed' | 'ended';
+export type LifecycleCondition = 'running' | 'missing' | 'failed' | 'ended' | 'unknown';
 
 export interface Starter {
   /** @returns false when it runs or ended well already. */
   start(lifecycle: LifecycleStart): Promise<boolean>;
   /** Does what an event asks for. A lifecycle that has ended is neither told nor run again, unless it is asked to. */
   handOver(handover: Handover): Promise<void>;
-  /** How the workflow of a row stands; `missing` also after retention. */
+  /** How the workflow of a row stands; `missing` also after retention, `unknown` when Temporal does not say in time. */
   inspect(workflowId: string): Promise<LifecycleCondition>;
   /**
    * Those of these workflows that run as far as Temporal's list of workflows knows: it is a little behind, so one that is
@@ -29,12 +30,17 @@ export interface Starter {
   startAgain(row: LifecycleRow): Promise<boolean>;
 }
 
-/** A server that hangs must not hold the relay's transaction open, real ms. */
+/** A server that hangs must hold up neither the relay's transaction nor who looks at many workflows, real ms. */
 const DEADLINE_MS = 10_000;
 /** What {@link Starter.answers} asks for. */
 const NOBODYS_WORKFLOW = 'is-temporal-there';
 
-export function createStarter(client: Client, taskQueue: string): Starter {
+/** @param options.deadlineMs real ms in which Temporal must answer each request */
+export function createStarter(
+  client: Client,
+  taskQueue: string,
+  { deadlineMs = DEADLINE_MS }: { deadlineMs?: number } = {},
+): Starter {
   const starter: Starter = {
     lifecycleOf,
 
@@ -75,7 +81,7 @@ export function createStarter(client: Client, taskQueue: string): Starter {
       if (ids.length === 0) return listed;
       const query = `ExecutionStatus = 'Running' AND WorkflowId IN (${ids.map((id) => `'${id}'`).join(', ')})`;
       try {
-        await client.withDeadline(Date.now() + DEADLINE_MS, async () => {
+        await inTime(async () => {
           for await (const { workflowId } of client.workflow.list({ query, pageSize: ids.length })) {
             listed.add(workflowId);
           }
@@ -89,8 +95,7 @@ export function createStarter(client: Client, taskQueue: string): Starter {
 
     async answers() {
       try {
-        await client.withDeadline(Date.now() + DEADLINE_MS, () => starter.inspect(NOBODYS_WORKFLOW));
-        return true;
+        return (await starter.inspect(NOBODYS_WORKFLOW)) !== 'unknown';
       } catch (error) {
         if (error instanceof ServiceError) return false;
         throw error;
@@ -99,17 +104,22 @@ export function createStarter(client: Client, taskQueue: string): Starter {
 
     async inspect(workflowId) {
       try {
-        const { status } = await client.workflow.getHandle(workflowId).describe();
+        const { status } = await inTime(() => client.workflow.getHandle(workflowId).describe());
         if (status.name === 'RUNNING' || status.name === 'CONTINUED_AS_NEW' || status.name === 'PAUSED')
           return 'running';
         return status.name === 'COMPLETED' ? 'ended' : 'failed';
       } catch (error) {
         if (error instanceof WorkflowNotFoundError) return 'missing';
+        if (mayPass(error)) return 'unknown';
         throw error;
       }
     },
   };
   return starter;
+
+  function inTime<R>(ask: () => Promise<R>): Promise<R> {
+    return client.withDeadline(Date.now() + deadlineMs, ask);
+  }
 
   function startOptions(lifecycle: LifecycleStart) {
     return {
@@ -124,7 +134,7 @@ export function createStarter(client: Client, taskQueue: string): Starter {
 
   async function unlessStarted(start: () => Promise<unknown>): Promise<boolean> {
     try {
-      await client.withDeadline(Date.now() + DEADLINE_MS, start);
+      await inTime(start);
       return true;
     } catch (error) {
       if (error instanceof WorkflowExecutionAlreadyStartedError) return false;

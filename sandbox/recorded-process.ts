@@ -229,7 +229,10 @@ function ownChild(child: ChildProcess): OwnChild {
 }
 
 function handle(record: ProcessRecord, recordFile: string, own?: OwnChild): RunningProcess {
-  const alive = own ? () => own.ending() === undefined : () => isSameProcess(record);
+  // While a child of ours runs nobody else can have its pid; one that is only its zombie is gone for everybody.
+  const alive = own
+    ? () => own.ending() === undefined && inspect(record.pid) !== undefined
+    : () => isSameProcess(record);
   let exited = own?.exited;
   const send = (signal: NodeJS.Signals) => {
     if (!alive()) return;

@@ -274,6 +274,30 @@ describe('a run of the schedule', () => {
     expect((await described(orgId))?.info.recentActions).toHaveLength(1);
   });
 
+  it('is made up for at once when its Schedule was lost, and the relay makes it anew', async () => {
+    const orgId = await newOrg('lost-and-changed');
+    const memberId = await addMember(orgId, 'UTC', 2);
+    const [joined = ''] = await grantsOf(memberId);
+    // The reason is another than a new zone, which asks for the grant itself.
+    const generateAt = (time: string) =>
+      sql`update soundcloud_settings
+        set queue_hours = coalesce(queue_hours, '{}') || jsonb_build_object('generate_at', ${time}::text)
+        where org_id = ${orgId}`.execute(world.db);
+    await scheduleOf(orgId).delete();
+    await generateAt('07:00');
+    expect(await results(orgId, 1)).toMatchObject([
+      { started: [monthlyCreditGrantId(orgId, monthNow('UTC'))], disabled: [] },
+    ]);
+    await grantOf(orgId, monthNow('UTC')).result();
+    expect(await grantsOf(memberId)).toEqual([joined, ...monthsAfter(joined, monthNow('UTC'))]);
+
+    // Lost once more, while nothing is missed: it is made, and starts nothing.
+    await scheduleOf(orgId).delete();
+    await generateAt('07:30');
+    const found = await eventually('the schedule', () => described(orgId));
+    expect(found.info.recentActions).toEqual([]);
+  });
+
   it('is made up for when whoever made its lost Schedule anew was interrupted right after', async () => {
     const orgId = await newOrg('interrupted');
     const memberId = await addMember(orgId, 'UTC', 2);

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { toReal } from '../../domain/calendar.js';
 import type { StackAddresses } from '../../sandbox/programs.js';
 import { sparkCommand } from '../output.js';
-import { closingReport, keptReport } from './closing.js';
+import { closingReport, keptFarewell, keptReport } from './closing.js';
 import { goodFacts } from './promises-fixtures.js';
 import { PARTS } from './queue-plan.js';
 
@@ -44,10 +44,25 @@ test('a kept demo says with which commands to look at it, what time it is there,
   expect(report).toContain("  npx spark start --data '/tmp/a demo'\n");
   expect(report).toContain("  npx spark doctor --data '/tmp/a demo'\n");
   expect(report).toContain('Wed 1 Apr 2026, 14:0');
-  expect(report).toContain('A day passes in 72 s: a queue can be approved from 06:00 to 12:00, for 18 s.');
-  expect(kept(600)).toContain(
-    'A day passes in 600 s: a queue can be approved from 06:00 to 12:00, for 150 s.',
+  expect(report).toMatch(/a day passes in 72 s, so no queue is drafted by itself any more/);
+  // As many days ahead as the API takes, and until noon of that day.
+  expect(report).toContain(
+    'POST /v1/queues {"date":"2026-04-08"} asks for that of a later day, up to 7 ahead: you have until 12:00 of that day, now 8 min,',
   );
+  expect(report).toContain(
+    'PATCH /v1/automations/daily-queue {"status":"enabled"} drafts one each morning again, to be approved from 06:00 to 12:00, for 18 s.',
+  );
+  const slow = kept(600);
+  expect(slow).toContain('now 69 min,');
+  expect(slow).toContain('from 06:00 to 12:00, for 150 s.');
+});
+
+test('its last words say how it goes on, and what time it will be there', () => {
+  const words = keptFarewell('/tmp/a demo', 72);
+  expect(words).toMatch(/^Stopped\. Its data folder is \/tmp\/a demo; it goes on with:\n/);
+  expect(words).toContain("\n  npx spark start --data '/tmp/a demo'\n");
+  expect(words).toContain('an hour from now it is 50 days later there');
+  expect(keptFarewell('/tmp/a demo', 600)).toContain('an hour from now it is 6 days later there');
 });
 
 test('its example sends the member’s token', () => {

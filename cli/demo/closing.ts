@@ -1,5 +1,13 @@
 /** What is printed when the story is told: promises, mails, workflows, submissions, and where to look. */
-import { type BusinessClock, toBusiness } from '../../domain/calendar.js';
+import {
+  addDays,
+  atTimeOfDay,
+  type BusinessClock,
+  dateOf,
+  toBusiness,
+  toReal,
+} from '../../domain/calendar.js';
+import { MOST_DAYS_AHEAD } from '../../domain/daily-queue.js';
 import type { StackAddresses } from '../../sandbox/programs.js';
 import { sparkCommand } from '../output.js';
 import type { DemoFacts, MemberFact } from './facts.js';
@@ -7,6 +15,10 @@ import type { PromiseResult } from './promise-result.js';
 import { tally } from './promise-result.js';
 import { CUT_OFF, GENERATED_AT, PARTS, type World } from './queue-plan.js';
 import { businessDate } from './timeline.js';
+
+/** The org's timezone, and so that of the story. */
+const ZONE = 'UTC';
+const HOUR_SECONDS = 3_600;
 
 export function closingReport(facts: DemoFacts, promises: readonly PromiseResult[]): string {
   const kept = promises.filter((promise) => promise.held).length;
@@ -156,10 +168,19 @@ export function addressLines(addresses: StackAddresses): string[] {
   ];
 }
 
-/** What the length of the day means for who wants to approve a queue by hand. */
-function paceOf({ daySeconds }: BusinessClock): string {
-  const window = ((CUT_OFF - GENERATED_AT) / 24) * daySeconds;
-  return `A day passes in ${daySeconds} s: a queue can be approved from ${hour(GENERATED_AT)} to ${hour(CUT_OFF)}, for ${Math.round(window)} s.`;
+/** How queues go on, for who wants to approve one by hand: the day is as long as it is for as long as the data is kept. */
+function queueLines(clock: BusinessClock): string[] {
+  const { daySeconds } = clock;
+  const now = toBusiness(clock, Date.now());
+  const date = addDays(dateOf(now, ZONE), MOST_DAYS_AHEAD);
+  const ahead = (toReal(clock, atTimeOfDay(date, hour(CUT_OFF), ZONE)) - Date.now()) / 60_000;
+  const morning = ((CUT_OFF - GENERATED_AT) / 24) * daySeconds;
+  return [
+    `Queues: a day passes in ${daySeconds} s, so no queue is drafted by itself any more; what is approved waits for one. As admin:`,
+    `  POST /v1/queues {"date":"${date}"} asks for that of a later day, up to ${MOST_DAYS_AHEAD} ahead: you have until ${hour(CUT_OFF)} of that day, now ${Math.floor(ahead)} min, to look and approve.`,
+    `  PATCH /v1/automations/daily-queue {"status":"enabled"} drafts one each morning again, to be approved from ${hour(GENERATED_AT)} to ${hour(CUT_OFF)}, for ${Math.round(morning)} s.`,
+    '  Deadlines of reviews and proofs run on.',
+  ];
 }
 
 function hour(of: number): string {
@@ -188,7 +209,9 @@ export function keptReport(options: {
     `  API           ${addresses.apiUrl}/v1`,
     `  Data folder   ${folder} (logs in logs/)`,
     `  Org           ${orgId}`,
-    `  Business time ${businessDate(toBusiness(clock, Date.now()))} now, and it runs on. ${paceOf(clock)}`,
+    `  Business time ${businessDate(toBusiness(clock, Date.now()))} now, and it runs on`,
+    '',
+    ...queueLines(clock),
     '',
     'Tokens for "Authorization: Bearer …":',
     ...tokens.flatMap(({ who, token }) => [`  ${who}`, `  ${token}`]),
@@ -199,5 +222,15 @@ export function keptReport(options: {
     `    -H 'Idempotency-Key: try-1' -H 'Content-Type: application/json' \\`,
     `    -d '{"track_url":"${trackUrl}"}'`,
     '',
+  ].join('\n');
+}
+
+/** For --keep: the last words, when everything is stopped. @param daySeconds real seconds of a business day */
+export function keptFarewell(folder: string, daySeconds: number): string {
+  const days = Math.round(HOUR_SECONDS / daySeconds);
+  return [
+    `Stopped. Its data folder is ${folder}; it goes on with:`,
+    `  ${sparkCommand('start', folder)}`,
+    `Its clock does not stop: an hour from now it is ${days} days later there. Delete the folder once you are done with it.`,
   ].join('\n');
 }

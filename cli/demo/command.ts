@@ -9,13 +9,13 @@ import { demoTracks } from '../../sandbox/soundcloud/catalogue.js';
 import { type Stack, type StackEvent, startStack } from '../../sandbox/supervisor.js';
 import { integerArgument } from '../arguments.js';
 import { untilInterrupted } from '../interrupt.js';
-import { answer, say, sparkCommand, stackPrinter } from '../output.js';
-import { addressLines, closingReport, keptReport } from './closing.js';
+import { answer, say, stackPrinter } from '../output.js';
+import { addressLines, closingReport, keptFarewell, keptReport } from './closing.js';
 import { collectFacts } from './collect.js';
 import { doctorFindings } from './collect-month.js';
 import { keepDemoFolder, makeDemoFolder, removeDemoFolder, sweepDemoFolders } from './folder.js';
 import { chooseConnections } from './month-end.js';
-import { buildNetwork, type DemoOps, makeOrg, type Network } from './network.js';
+import { buildNetwork, type DemoOps, holdQueues, makeOrg, type Network } from './network.js';
 import { InVainError } from './patience.js';
 import { reviewPlan } from './plan.js';
 import { judgePromises } from './promises.js';
@@ -48,7 +48,10 @@ export function registerDemo(program: Command): void {
     .description(
       'show reviews, queues, proofs, credits and the end of a month: three business days in five minutes',
     )
-    .option('--keep', 'leave everything running at the end, and print addresses and tokens')
+    .option(
+      '--keep',
+      'leave everything running at the end, without further queues, and print addresses and tokens',
+    )
     .option(
       '--day-seconds <n>',
       'real seconds of a business day',
@@ -85,9 +88,7 @@ async function demo(options: DemoOptions): Promise<void> {
   try {
     await untilInterrupted({
       report: say,
-      farewell: options.keep
-        ? `Stopped. Its data folder is ${folder}; it goes on where it was with:\n  ${sparkCommand('start', folder)}`
-        : 'Stopped.',
+      farewell: options.keep ? keptFarewell(folder, options.daySeconds) : 'Stopped.',
       begin: (signal) =>
         startStack({
           folder,
@@ -106,6 +107,7 @@ async function demo(options: DemoOptions): Promise<void> {
           const network = await perform({ stack, ops, timeline, opening, signal });
           finished = true;
           if (!options.keep) return 'stop';
+          await holdQueues(network.admin);
           answer(
             keptReport({
               ...stack,

@@ -125,6 +125,14 @@ export async function changeSettings(admin: ApiClient, change: Record<string, un
   await admin.must(z.unknown(), 'PATCH', '/v1/settings', change, etag === null ? {} : { ifMatch: etag });
 }
 
+/**
+ * No queue is drafted by itself any more, so that none lapses, and moves what waits for it, while somebody looks around.
+ * One that is asked for is made.
+ */
+export async function holdQueues(admin: ApiClient): Promise<void> {
+  await admin.must(z.unknown(), 'PATCH', '/v1/automations/daily-queue', { status: 'disabled' });
+}
+
 async function addMember(
   admin: ApiClient,
   artist: DemoArtist,

@@ -38,6 +38,8 @@ const post = (...requests: CreditRequest[]) =>
 const wallet = (change: string) =>
   `update soundcloud_repost_credit_wallet set ${change} where member_id = '${artist}'`;
 
+const member = (change: string) => `update soundcloud_members set ${change} where id = '${artist}'`;
+
 /** As somebody with every right would do it who switches all guards off. */
 async function breakIt(statement: string): Promise<void> {
   await owner.transaction().execute(async (trx) => {
@@ -79,11 +81,14 @@ test.each([
   ['balance_is_sum_of_entries', () => wallet('balance = balance + 7'), 'balance 27, entries sum to 20'],
   ['versions_gap_free', () => wallet('version = version + 3'), 'wallet at version'],
   ['held_is_sum_of_open_holds', () => wallet('held = 4'), 'held 4, open holds 0'],
-  [
-    'mirrors_agree',
-    () => `update soundcloud_members set credits_balance = 99 where id = '${artist}'`,
-    'member shows balance 99',
-  ],
+  ['mirrors_agree', () => member('credits_balance = 99'), 'member shows balance 99'],
+  ['mirrors_agree', () => member('net_credits = 99'), 'it is balance 20 of 60'],
+  ['mirrors_agree', () => member('credits_cap = 99'), 'member shows balance 20 of 99'],
+  ['mirrors_agree', () => member('credits_monthly_grant = 99'), 'grant 99'],
+  ['mirrors_agree', () => member("last_grant_at = '2001-01-01T00:00:00Z'"), 'since 2001-01-01'],
+  ['mirrors_agree', () => member('last_grant_at = null'), 'since never'],
+  ['mirrors_agree', () => member('credits_given = 99'), 'given 99, used 0; it is'],
+  ['mirrors_agree', () => member('credits_used = 99'), 'given 3, used 99; it is'],
 ])('%s: named, and repaired by its own sentence', async (rule, statement, detail) => {
   // The mirror follows the wallet here too: only the one rule is broken.
   await breakIt(statement());
@@ -98,6 +103,36 @@ test.each([
   expect(finding.problem).toContain(detail);
   await followRepair(finding);
   expect(await checkLedger(owner)).toEqual([]);
+});
+
+test('what a member was given and used is counted anew from ledger and holds', async () => {
+  const [captured, released] = [await holdOne(3), await holdOne(2)];
+  await post(
+    { kind: 'capture', assignment_id: captured },
+    { kind: 'earn', member_id: supporter, assignment_id: captured, amount: 2 },
+    { kind: 'release', assignment_id: released },
+    { kind: 'campaign_earn', member_id: artist, reference_id: captured, amount: 4 },
+    // Its reason is what somebody wrote, not what kind of entry it is.
+    { kind: 'manual', member_id: artist, amount: 5, reason: 'monthly_grant', key: `looks-${artist}` },
+  );
+  await holdOne(1);
+  const shown = (id: string) =>
+    owner
+      .selectFrom('soundcloud_members')
+      .select(['credits_given', 'credits_used'])
+      .where('id', '=', id)
+      .executeTakeFirstOrThrow();
+  const before = [await shown(artist), await shown(supporter)];
+  expect(before).toEqual([
+    { credits_given: 7, credits_used: 3 },
+    { credits_given: 5, credits_used: 0 },
+  ]);
+  await breakIt(`update soundcloud_members set credits_given = credits_given + 1, credits_used = credits_used + 1
+    where id in ('${artist}', '${supporter}')`);
+  const findings = await checkLedger(owner);
+  expect(findings).toHaveLength(2);
+  for (const finding of findings) await followRepair(finding);
+  expect([await shown(artist), await shown(supporter)]).toEqual(before);
 });
 
 test('an entry that was changed or removed is named, and only a backup brings it back', async () => {
@@ -140,6 +175,7 @@ test('a supporter who was paid too much gives it back by an entry that names the
     { kind: 'earn', member_id: supporter, assignment_id: assignment, amount: 3 },
   );
   await breakIt(`update soundcloud_credit_holds set amount = 1 where assignment_id = '${assignment}'`);
+  await breakIt(`update soundcloud_members set credits_used = 1 where id = '${artist}'`);
   const finding = await theFinding();
   expect(finding.problem).toContain(`earned_within_captured is broken for assignment ${assignment}`);
   expect(finding.repair).toContain(

@@ -71,7 +71,7 @@ function repairOf(violation: LedgerViolation, assignment: AssignmentPeople | und
     case 'resolved_once':
       return resolveTwice(violation, assignment);
     case 'mirrors_agree':
-      return `The wallet is right: let the member follow it, as the owner of the database, ${wallet('updated_at = now()')}.`;
+      return `Wallet, ledger and holds are right: let the member follow them, as the owner of the database, \`select private.repair_mirrors('${orgId}', '${subjectId}')\`.`;
   }
 }
 

@@ -147,14 +147,16 @@ async function missingSchedules(
   ];
 }
 
-async function checkWorkflows(
+/** @param config where the Temporal UI is. @param repair starts what is missing or failed */
+export async function checkWorkflows(
   starter: Starter,
   rows: readonly OpenRow[],
-  config: Config,
+  config: Pick<Config, 'TEMPORAL_UI_URL' | 'TEMPORAL_NAMESPACE'>,
   repair: boolean,
 ): Promise<Finding[]> {
   const missing: string[] = [];
   const failed: string[] = [];
+  const unknown: string[] = [];
   for (let from = 0; from < rows.length; from += PARALLEL) {
     await Promise.all(
       rows.slice(from, from + PARALLEL).map(async (row) => {
@@ -162,10 +164,14 @@ async function checkWorkflows(
         if (!lifecycle) return;
         const condition = await starter.inspect(lifecycle.workflowId);
         if (condition === 'running') return;
-        if (repair && condition !== 'ended' && (await starter.startAgain(row))) return;
-        (condition === 'failed' ? failed : missing).push(lifecycle.workflowId);
+        const list = { unknown, failed, missing, ended: missing }[condition];
+        const startable = condition === 'missing' || condition === 'failed';
+        if (repair && startable && (await starter.startAgain(row))) return;
+        list.push(lifecycle.workflowId);
       }),
     );
+    // Each further row would only cost its deadline.
+    if (unknown.length > 0 && !(await starter.answers())) break;
   }
   const findings: Finding[] = [];
   if (missing.length > 0) {
@@ -181,6 +187,14 @@ async function checkWorkflows(
       area: 'workflows',
       problem: `${failed.length} open rows have a workflow that failed: ${some(failed)}.`,
       repair: `Read why at ${config.TEMPORAL_UI_URL}/namespaces/${config.TEMPORAL_NAMESPACE}/workflows, correct the cause, then run \`spark doctor --repair\`.`,
+    });
+  }
+  if (unknown.length > 0) {
+    findings.push({
+      area: 'workflows',
+      problem: `Temporal did not say in time how the workflows of open rows stand: ${some(unknown)}.`,
+      repair:
+        'Look at Temporal and its database, then run `spark doctor` again: rows may not have been looked at.',
     });
   }
   return findings;

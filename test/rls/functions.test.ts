@@ -306,6 +306,7 @@ describe('functions that take an org', () => {
       `pacing = '{}'`,
       `queue_hours = '{}'`,
       `campaign_defaults = '{}'`,
+      `account_health = '{}'`,
       `slack_webhook = 'http://169.254.169.254/latest'`,
       `version = 1`,
     ]) {

@@ -8,9 +8,10 @@ export const ADDED_ENUM_VALUES: Readonly<Record<string, string[]>> = {
   soundcloud_campaign_status: ['cancelled'],
 };
 
-/** Point 4: values added to text columns with a fixed set. */
+/** Point 4, and decision 0083: values added to text columns with a fixed set. */
 export const ADDED_VALUES: Readonly<Record<string, string[]>> = {
   'soundcloud_queues.status': ['lapsed'],
+  'soundcloud_automation_health.status': ['not_built'],
   'soundcloud_mail_events.object_type': ['campaign', 'assignment', 'notification'],
 };
 
@@ -80,7 +81,8 @@ export const ADDED_COLUMNS: Readonly<Record<string, string[]>> = {
   soundcloud_target_proposals: ['accepted_at', 'accepted_by'],
   soundcloud_inquiries: ['closed_at'],
   soundcloud_complaints: ['closed_at'],
-  soundcloud_automation_health: ['consecutive_errors'],
+  // Lateness counts from switching on (decision 0073).
+  soundcloud_automation_health: ['consecutive_errors', 'expected_since'],
   // The drip of prompts, and two sweeps of one date counting once (lifecycles, "accountHealth").
   soundcloud_integration_status: ['checked_on', 'unhealthy_since', 'reconnect_prompts'],
   // Point 5.
@@ -108,6 +110,7 @@ export const ADDED_COLUMNS: Readonly<Record<string, string[]>> = {
     'pacing',
     'queue_hours',
     'campaign_defaults',
+    'account_health',
     'version',
   ],
 };

@@ -11,6 +11,7 @@ import { readConfig } from '../../config/config.js';
 import { createLogger } from '../../config/log.js';
 import { createDatabase, type Db } from '../../db/client.js';
 import { createOrg } from '../../db/setup.js';
+import { disorderInBooks } from './books.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 
 export interface Person {
@@ -71,6 +72,7 @@ export interface ApiWorld {
   trackUrl(): string;
   count(table: 'soundcloud_submissions' | 'soundcloud_events' | 'soundcloud_audit_log'): Promise<number>;
   restart(env: Record<string, string>): Promise<void>;
+  /** @throws Error when the books are not in order: no suite may end so. */
   remove(): Promise<void>;
 }
 
@@ -185,8 +187,10 @@ export async function createApiWorld(
     },
     async remove() {
       await api.stop();
+      const disorder = await disorderInBooks(db);
       await db.destroy();
       if (options.database === undefined) await database.drop();
+      if (disorder) throw disorder;
     },
   };
 }
@@ -204,7 +208,15 @@ function checkAnswer(method: string, path: string, answer: Answer): void {
     throw new Error(`${method} ${path} → ${answer.status} is not documented.`);
   if (spec.schema === undefined) expect(answer.body).toBeUndefined();
   else expect(spec.schema.parse(answer.body), 'nothing but what is documented').toEqual(answer.body);
+  expect(epochsIn(answer.body), 'times are ISO 8601').toEqual([]);
   for (const name of Object.keys(spec.headers ?? {})) expect(answer.headers.get(name), name).toBeTruthy();
+}
+
+/** Where an answer holds milliseconds since 1970, of this century or the next: nothing else we count is as large. */
+function epochsIn(body: unknown, path = ''): string[] {
+  if (typeof body === 'number') return body >= Date.UTC(2000) && body < Date.UTC(2200) ? [path] : [];
+  if (typeof body !== 'object' || body === null) return [];
+  return Object.entries(body).flatMap(([name, value]) => epochsIn(value, `${path}/${name}`));
 }
 
 function checkProblem(answer: Answer): void {

@@ -16,6 +16,7 @@ import { setClock } from '../../db/setup.js';
 import { registerSearchAttributes } from '../../outbox/search-attributes.js';
 import { prepareTemporal, type RunningWorker, startWorker } from '../../worker.js';
 import { submissionReviewId } from '../../workflows/submission-review/contract.js';
+import { disorderInBooks } from './books.js';
 import { createTestDatabase, type DatabaseServer, type TestDatabase } from './database.js';
 import { createTestSandbox, type TestSandbox } from './sandbox-systems.js';
 
@@ -35,6 +36,7 @@ export interface World {
   addMember(options?: MemberOptions): Promise<Member>;
   /** A track in the SoundCloud stand-in and a submission of it, as the API would write it. */
   submit(options?: SubmissionOptions): Promise<Submission>;
+  /** Stops and drops everything. @throws Error when the books are not in order: no suite may end so. */
   remove(): Promise<void>;
 }
 
@@ -120,7 +122,7 @@ export async function createWorld(
   const connection = await Connection.connect({ address: config.TEMPORAL_ADDRESS });
   const client = new Client({ connection });
   // The time-skipping server has no schedules and cannot list search attributes.
-  if (options.temporalAddress === undefined) await prepareTemporal(config);
+  if (options.temporalAddress === undefined) await prepareTemporal(config, createLogger('test', 'silent'));
   else await registerSearchAttributes(connection, config.TEMPORAL_NAMESPACE);
   const workers: RunningWorker[] = [];
   let counter = 0;
@@ -209,9 +211,11 @@ export async function createWorld(
     async remove() {
       await Promise.all(workers.map((worker) => worker.stop()));
       await connection.close();
+      const disorder = await disorderInBooks(db);
       await db.destroy();
       await sandbox.remove();
       await database.drop();
+      if (disorder) throw disorder;
     },
   };
 }

@@ -328,6 +328,47 @@ describe('connections', () => {
     await nextDay();
     expect((await sweep()).counts.restored).toBe(11);
   });
+
+  it('are judged, asked about and alerted of by the settings of the org', async () => {
+    const [gone, lost] = [await addMember(5_000, { planner: false }), await addMember()];
+    await nextDay();
+    await sweep();
+    const alerts = async () =>
+      (await notices()).filter((title) => title === 'Many accounts are disconnected').length;
+    const before = await alerts();
+    const patience = (account_health: object) =>
+      db()
+        .updateTable('soundcloud_settings')
+        .set({ account_health: JSON.stringify(account_health) })
+        .where('org_id', '=', orgId())
+        .execute();
+    await patience({
+      failures_until_error: 1,
+      prompt_days: [1],
+      prompt_gap_hours: 24,
+      disconnected_alert_above: 0,
+      full_reading_days: 1,
+    });
+    await world.sandbox.admin.setGone(gone.handle, true);
+    await world.sandbox.admin.setStatus(lost.handle, 'UNLINKED');
+    await nextDay();
+    expect(await sweep()).toMatchObject({ alarming: true, counts: { prompts: 0 } });
+    expect(await connection(gone)).toMatchObject({ status: 'error', error_count: 1 });
+    expect(await alerts()).toBe(before + 1);
+    const cursor = await db()
+      .selectFrom('soundcloud_provider_cursors')
+      .select('full_sweep_on')
+      .where('org_id', '=', orgId())
+      .executeTakeFirstOrThrow();
+    expect(cursor.full_sweep_on).toBe(dateOf(await env.currentTimeMs(), 'UTC'));
+    await nextDay();
+    expect((await sweep()).counts).toMatchObject({ prompts: 2 });
+    await patience({});
+    await world.sandbox.admin.setGone(gone.handle, false);
+    await world.sandbox.admin.setStatus(lost.handle, 'LINKED');
+    await nextDay();
+    expect(await sweep()).toMatchObject({ alarming: false, counts: { restored: 2 } });
+  });
 });
 
 describe('three sweeps that were missed', () => {

@@ -16,5 +16,7 @@ export async function reconcilerWorkflow(): Promise<ReconcilerReport> {
   const report = await reconcile.executeWithOptions({ summary: 'open rows without a running workflow' }, []);
   if (report.started + report.restarted + report.stranded > 0)
     log.warn('the reconciler had work to do', { ...report });
+  if (report.unfinished)
+    log.warn('Temporal did not answer the reconciler; the next run goes on', { ...report });
   return report;
 }

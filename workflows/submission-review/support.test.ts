@@ -50,7 +50,11 @@ async function approved(): Promise<Submission> {
   return submission;
 }
 
-async function publish(submission: Submission, members: Member[], more: { replacementFor?: string } = {}) {
+async function publish(
+  submission: Submission,
+  members: Member[],
+  more: { replacementFor?: string; date?: string } = {},
+) {
   const at = await now();
   const date = dateOf(at + (more.replacementFor === undefined ? 0 : DAY_MS), 'UTC');
   return queues.publish({ date, submission, supporters: members, slotAt: at + HOUR_MS, at, ...more });
@@ -119,7 +123,8 @@ describe('a published queue', () => {
 
   it('whose assignment is skipped owes a replacement, until it is there and settled too', async () => {
     const submission = await approved();
-    const [skipped] = await publish(submission, [first()]);
+    const date = (await facts.row(submission)).support_date ?? '';
+    const [skipped] = await publish(submission, [first()], { date });
     await served(submission);
     if (skipped === undefined) throw new Error('an assignment');
     await queues.settle(skipped, 'skipped', await now());
@@ -128,6 +133,8 @@ describe('a published queue', () => {
       async () => (await facts.wait(submission))?.waiting_on === 'queue',
     );
     expect((await stateOf(submission))?.support).toMatchObject({ open: 0, owed: 1, completed: 0 });
+    // It is out, and takes in nobody further.
+    expect((await facts.wait(submission))?.who_can_act).toBe(`the next daily queue (that of ${date} is out)`);
     const [replacement] = await publish(submission, [second()], { replacementFor: skipped.id });
     await eventually(
       'the replacement',

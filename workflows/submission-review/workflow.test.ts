@@ -12,7 +12,7 @@ import {
   type SubmissionOptions,
   type World,
 } from '../../test/support/world.js';
-import { submissionReviewState, submissionUpdates } from './contract.js';
+import { SUBMISSION_REVIEW_TYPE, submissionReviewState, submissionUpdates } from './contract.js';
 
 const REASON = 'This track was already supported by our network twice in the last month.';
 
@@ -242,6 +242,40 @@ describe('a command', () => {
     await handle.signal('withdraw', { by: 'member' });
     await handle.result();
     expect((await facts.row(submission)).withdrawn_at).not.toBeNull();
+  });
+
+  it('that comes when a withdrawn review is over, or its row is closed, reads that it was withdrawn', async () => {
+    // The confirmation is held up, and with it the end of the review.
+    await world.sandbox.admin.addFault('mailbox', { kind: 'status', status: 503 });
+    const submission = await world.submit();
+    const handle = world.client.workflow.getHandle(submission.workflowId);
+    await eventually('the track is read', async () => (await facts.row(submission)).track_urn !== null);
+    await handle.executeUpdate(submissionUpdates.withdraw, { args: [{ by: 'member' }] });
+    const reason = 'This submission is closed (withdrawn); it takes no further commands.';
+    const approve = { by: world.adminId, action: 'approve' as const };
+    await expect(handle.executeUpdate(submissionUpdates.decide, { args: [approve] })).rejects.toMatchObject({
+      cause: { type: 'submission_closed', message: reason },
+    });
+    await handle.signal('decide', approve);
+    const { runId } = await handle.describe();
+    await world.sandbox.admin.clearFaults('mailbox');
+    await env.sleep('1 hour');
+    await handle.result();
+    const again = await world.client.workflow.signalWithStart(SUBMISSION_REVIEW_TYPE, {
+      workflowId: submission.workflowId,
+      taskQueue: world.config.SPARK_TASK_QUEUE,
+      args: [{ orgId: world.orgId, submissionId: submission.id }],
+      signal: 'decide',
+      signalArgs: [approve],
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    });
+    await again.result();
+    for (const run of [runId, again.signaledRunId]) {
+      const { refused } = await world.client.workflow
+        .getHandle(submission.workflowId, run)
+        .query(submissionReviewState);
+      expect(refused).toMatchObject([{ command: 'decide', code: 'submission_closed', reason }]);
+    }
   });
 
   it('sent again under the same id, by Update or Signal, is applied once', async () => {

@@ -20,6 +20,7 @@ import {
 import {
   applyCommand,
   pauseForProvider,
+  type ReviewEnd,
   type ReviewState,
   recordIntake,
   type Transition,
@@ -37,6 +38,7 @@ import {
   isApproved,
   isSupportOver,
   noteSupport,
+  submissionIsClosed,
 } from '../../domain/submission-review-support.js';
 import { reviewWait } from '../../domain/submission-review-wait.js';
 import { databaseActivities, proposalActivities } from '../shared/activities.js';
@@ -96,7 +98,7 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
   const opening = await db.openReview.executeWithOptions({ summary: submissionId }, [
     { ...target, realNow: Date.now() },
   ]);
-  if (opening.closed) return refuseTheRest(opening.status);
+  if (opening.closed) return refuseTheRest(opening.end);
   let { label } = opening;
   const waiting = createWaiting(opening.clock, opening.timezone);
   const courier = createCourier(orgId, label, carried?.owedMails ?? []);
@@ -126,7 +128,7 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
   waiting.conclude(review.status, label);
   await courier.done();
   await db.closeReview.executeWithOptions({ summary: label }, [{ ...target, now: waiting.now() }]);
-  await refuseTheRest(review.status);
+  if (review.end !== null) await refuseTheRest(review.end);
 
   function isOpen() {
     return review.stage !== 'closed';
@@ -174,8 +176,8 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
     inbox.settle(command, outcome);
   }
 
-  function refuseTheRest(status: string) {
-    const reason = `This submission is closed (${status}).`;
+  function refuseTheRest(end: ReviewEnd) {
+    const reason = submissionIsClosed(end);
     return inbox.refuseTheRest((command) => refuse(command, 'submission_closed', reason));
   }
 
@@ -213,7 +215,7 @@ export async function submissionReviewWorkflow(input: SubmissionReviewInput): Pr
     const found = await db.openReview.executeWithOptions({ summary: label }, [
       { ...target, realNow: Date.now() },
     ]);
-    if (found.closed) setReview({ ...review, stage: 'closed', status: found.status });
+    if (found.closed) setReview({ ...review, stage: 'closed', status: found.status, end: found.end });
     else {
       setReview({ ...found.state, proposalExpiresAt: review.proposalExpiresAt });
       courier.mail(found.mails, label);

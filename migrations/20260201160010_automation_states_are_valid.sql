@@ -1,0 +1,1 @@
+alter table public.soundcloud_automation_health validate constraint soundcloud_automation_health_status_check;
