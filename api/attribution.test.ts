@@ -56,7 +56,10 @@ describe('the attribution of a submission', () => {
         baseline: true,
         gaps: [{ date: addDays(start, 1), day_index: 1, reason: 'provider_unavailable' }],
         deltas: [{ day_index: 2, deltas: { plays: { change: 60, days: 2 }, likes: null, followers: null } }],
-        incremental: { plays: { gained: 60, days: 2, trend_per_day: 0, incremental: 60 }, likes: null },
+        incremental: {
+          plays: { gained: 60, days: 2, trend_per_day: 0, trend_days: 0, incremental: 60 },
+          likes: null,
+        },
         reposts_delivered: 0,
         credits_per_incremental_play: 0,
       });

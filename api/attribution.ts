@@ -53,6 +53,11 @@ const incrementalSchema = z
     gained: z.int().describe('Since the baseline.'),
     days: z.int(),
     trend_per_day: z.number().describe('Median daily growth before the start; 0 when it is not known.'),
+    trend_days: z
+      .int()
+      .describe(
+        'Days before the start the trend is known from. 0: it is not, and incremental is all that was gained.',
+      ),
     incremental: z.number().describe('gained − trend_per_day × days.'),
   })
   .nullable();

@@ -122,6 +122,17 @@ const stateProblems = {
     'The credit change is decided already',
     'GET it to see how; ask for a new one to correct it.',
   ],
+  proposal_advisory: [
+    409,
+    'The proposal of a submission is not accepted',
+    'It only advises. Approve the daily queue that serves the submission.',
+  ],
+  proposal_accepted: [409, 'The proposal is accepted already', 'GET it to see by whom and when.'],
+  proposal_expired: [
+    409,
+    'The proposal has expired',
+    'GET /v1/proposals with its parent_id shows the newest one of the campaign; accept that.',
+  ],
   assignment_unpublished: [
     409,
     'The queue of this assignment is not published',

@@ -1,12 +1,15 @@
 /** Target proposals: what the target builder suggests, with its reasons. */
 import { z } from 'zod';
 import { findProposal, listProposals, PROPOSAL_ORDERS, type ProposalListRow } from '../db/proposal-lists.js';
-import { proposalState } from '../domain/proposals.js';
+import { acceptProposal } from '../db/proposals.js';
+import { checkAcceptance, type ProposalStanding, proposalState } from '../domain/proposals.js';
 import { EXCLUSION_CODES } from '../domain/targeting-types.js';
+import { audit } from './audit.js';
 import { pageOf, pageQuery, readCursor, toPage } from './pagination.js';
 import { Problem } from './problems.js';
 import { defineRoute } from './route.js';
 import { id, idParam, iso, isoOrNull, timestamp, withTimes } from './schemas.js';
+import { asLogin, type Scope } from './scope.js';
 
 const summaryFields = {
   id: z.uuid(),
@@ -50,21 +53,27 @@ const proposalSchema = z
 
 const SORT = '-created_at';
 
+function standingOf(row: ProposalListRow): ProposalStanding {
+  return {
+    parentType: row.parent_type === 'campaign' ? 'campaign' : 'submission',
+    expiresAt: row.expires_at.getTime(),
+    acceptedAt: row.accepted_at?.getTime() ?? null,
+  };
+}
+
 function summaryJson(row: ProposalListRow, now: Date): z.infer<typeof summarySchema> {
-  const parentType = row.parent_type === 'campaign' ? 'campaign' : 'submission';
-  const expiresAt = row.expires_at.getTime();
-  const acceptedAt = row.accepted_at?.getTime() ?? null;
+  const standing = standingOf(row);
   const { id, parent_id, total_capacity, estimated_credits, accepted_by } = row;
   return {
     id,
-    parent_type: parentType,
+    parent_type: standing.parentType,
     parent_id,
     total_capacity,
     estimated_credits,
     target_count: row.target_count,
     conflict_count: Object.values(row.excluded).reduce((sum, count) => sum + count, 0),
     excluded: row.excluded,
-    state: proposalState({ parentType, expiresAt, acceptedAt }, now.getTime()),
+    state: proposalState(standing, now.getTime()),
     pruned_at: row.pruned_at,
     created_at: iso(row.created_at),
     expires_at: iso(row.expires_at),
@@ -112,8 +121,7 @@ const getRoute = defineRoute({
   answers: { 200: { description: 'The proposal.', schema: proposalSchema } },
   problems: ['not_found'],
   handle: async ({ scope, params, deps }) => {
-    const row = await findProposal(scope.trx, scope.orgId, params.proposal_id);
-    if (row === undefined) throw new Problem('not_found');
+    const row = await requireProposal(scope, params.proposal_id);
     const now = await deps.businessNow(scope.trx);
     const { proposed_targets, conflicts } = row;
     const criteria = withTimes(row.criteria as Record<string, unknown>, ['built_at']);
@@ -121,4 +129,57 @@ const getRoute = defineRoute({
   },
 });
 
-export const proposalRoutes = [listRoute, getRoute];
+const acceptRoute = defineRoute({
+  method: 'post',
+  path: '/v1/proposals/{proposal_id}/accept',
+  access: 'ops',
+  scope: null,
+  operationId: 'acceptProposal',
+  tag: 'proposals',
+  summary: 'Accept a campaign’s proposal',
+  description:
+    'Until it expires; accepted it never does. A submission’s is not accepted: the daily queue chooses its supporters. Audited.',
+  params: z.object({ proposal_id: idParam('proposal') }),
+  answers: { 200: { description: 'The proposal as it is now.', schema: summarySchema } },
+  problems: ['not_found', 'proposal_advisory', 'proposal_accepted', 'proposal_expired'],
+  handle: async (context) => {
+    const { scope, deps, params } = context;
+    const now = await deps.businessNow(scope.trx);
+    const row = await requireAcceptable(scope, params.proposal_id, now);
+    if (!(await asLogin(scope, (trx) => acceptProposal(trx, scope.orgId, row.id, now)))) {
+      // Somebody was quicker: the row says so by now.
+      await requireAcceptable(scope, row.id, now);
+      throw new Error(`Proposal ${row.id} can be accepted, and was not.`);
+    }
+    const accepted = summaryJson(await requireProposal(scope, row.id), now);
+    await audit(context, scope, {
+      action: 'proposal.accept',
+      entityType: 'proposal',
+      entityId: row.id,
+      after: {
+        parent_type: accepted.parent_type,
+        parent_id: accepted.parent_id,
+        target_count: accepted.target_count,
+        total_capacity: accepted.total_capacity,
+      },
+    });
+    return { body: accepted };
+  },
+});
+
+/** @throws Problem not_found, also for a proposal of another org */
+async function requireProposal(scope: Scope, proposalId: string) {
+  const row = await findProposal(scope.trx, scope.orgId, proposalId);
+  if (row === undefined) throw new Problem('not_found');
+  return row;
+}
+
+/** @throws Problem what keeps it from being accepted */
+async function requireAcceptable(scope: Scope, proposalId: string, now: Date) {
+  const row = await requireProposal(scope, proposalId);
+  const check = checkAcceptance(standingOf(row), now.getTime());
+  if (!check.ok) throw new Problem(check.code, { detail: check.reason });
+  return row;
+}
+
+export const proposalRoutes = [listRoute, getRoute, acceptRoute];

@@ -76,6 +76,16 @@ export async function newestProposalExpiry(
 }
 
 /**
+ * Accepts a campaign's proposal in the name of the caller. Call this as the login, not as the caller.
+ * @returns false when it was accepted or has expired meanwhile
+ */
+export async function acceptProposal(trx: Trx, orgId: string, id: string, at: Date): Promise<boolean> {
+  const { rows } = await sql<{ accepted: boolean }>`
+    select private.api_accept_proposal(${orgId}, ${id}, ${at}) as accepted`.execute(trx);
+  return rows[0]?.accepted ?? false;
+}
+
+/**
  * Takes out of proposals that expired unused what makes their rows large: one entry for each supporter who was not
  * proposed. Who was proposed and the counts by reason stay. @param now business ms. @param all also those not expired
  * yet: nobody will use them any more.

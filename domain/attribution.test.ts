@@ -94,6 +94,7 @@ describe('incremental numbers', () => {
       gained: 270,
       days: 7,
       trend_per_day: 10,
+      trend_days: 3,
       incremental: 200,
     });
   });
@@ -102,6 +103,12 @@ describe('incremental numbers', () => {
     expect(incrementalOf([plays(0, 5), plays(2, 9)], 'plays')).toMatchObject({
       incremental: 4,
       trend_per_day: 0,
+      trend_days: 0,
+    });
+    // A day that grew by nothing is known, a day that nobody read is not.
+    expect(incrementalOf([plays(-1, 5), plays(0, 5), plays(2, 9)], 'plays')).toMatchObject({
+      trend_per_day: 0,
+      trend_days: 1,
     });
     expect(incrementalOf([plays(1, 5), plays(2, 9)], 'plays')).toBeNull();
     expect(incrementalOf([plays(0, null), plays(2, 9)], 'plays')).toBeNull();

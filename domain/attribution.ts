@@ -82,16 +82,20 @@ function deltaOf(metric: Metric, snapshot: Snapshot, before: readonly Snapshot[]
  * delta over several days counted once for each; 0 when there are none.
  */
 export function trendOf(snapshots: readonly Snapshot[], metric: Metric): number {
-  const before = deltasOf(snapshots.filter((snapshot) => snapshot.day_index <= 0));
-  const rates = before
+  const rates = dailyRatesBefore(snapshots, metric);
+  const middle = Math.floor(rates.length / 2);
+  const upper = rates[middle] ?? 0;
+  return rates.length % 2 === 1 ? upper : ((rates[middle - 1] ?? 0) + upper) / 2;
+}
+
+/** Growth of each day before the start that is known, ascending. */
+function dailyRatesBefore(snapshots: readonly Snapshot[], metric: Metric): number[] {
+  return deltasOf(snapshots.filter((snapshot) => snapshot.day_index <= 0))
     .flatMap(({ deltas }) => {
       const delta = deltas[metric];
       return delta === null ? [] : Array.from({ length: delta.days }, () => delta.change / delta.days);
     })
     .sort((a, b) => a - b);
-  const middle = Math.floor(rates.length / 2);
-  const upper = rates[middle] ?? 0;
-  return rates.length % 2 === 1 ? upper : ((rates[middle - 1] ?? 0) + upper) / 2;
 }
 
 /** What came on top of the trend since the baseline. */
@@ -102,6 +106,8 @@ export interface Incremental {
   days: number;
   /** A day without reposts. */
   trend_per_day: number;
+  /** Days before the start the trend is known from; 0 = it is not known, and `incremental` is the raw gain. */
+  trend_days: number;
   /** gained − trend × days, not rounded; may be negative. */
   incremental: number;
 }
@@ -121,6 +127,7 @@ export function incrementalOf(snapshots: readonly Snapshot[], metric: Metric): I
     gained,
     days: last.day_index,
     trend_per_day: trend,
+    trend_days: dailyRatesBefore(snapshots, metric).length,
     incremental: gained - trend * last.day_index,
   };
 }

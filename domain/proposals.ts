@@ -22,15 +22,20 @@ export type AcceptanceCheck =
 /** May this proposal be accepted now? Only a campaign's can: a submission's advises, its queue decides. */
 export function checkAcceptance(proposal: ProposalStanding, now: number): AcceptanceCheck {
   if (proposal.parentType === 'submission') {
-    const reason = 'The proposal of a submission advises only: the daily queue chooses its supporters.';
+    const reason =
+      'The proposal of a submission advises only: the daily queue chooses its supporters. Approve the queue that serves it.';
     return { ok: false, code: 'proposal_advisory', reason };
   }
   switch (proposalState(proposal, now)) {
     case 'accepted':
-      return { ok: false, code: 'proposal_accepted', reason: 'This proposal is accepted already.' };
+      return {
+        ok: false,
+        code: 'proposal_accepted',
+        reason: 'This proposal is accepted already; nothing was changed now.',
+      };
     case 'expired': {
       const reason =
-        'This proposal has expired: balances, caps and cool-downs have moved on. Take the newest one.';
+        'This proposal has expired: balances, caps and cool-downs have moved on. Look at the newest one of its campaign and accept that.';
       return { ok: false, code: 'proposal_expired', reason };
     }
     case 'open':

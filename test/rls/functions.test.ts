@@ -230,6 +230,16 @@ describe('functions that take an org', () => {
     ).rejects.toMatchObject({ code: 'SPK01', message: 'not_found' });
   });
 
+  it('proposals are accepted by ops of the org only', async () => {
+    const accept = `select private.api_accept_proposal(${here}, gen_random_uuid(), now())`;
+    for (const person of ['member', 'both', 'foreign', 'outsider', undefined] as const) {
+      const caller: Caller = { role: 'spark_api', scope: 'here', ...(person && { person }) };
+      await expect(call(caller, accept), person).rejects.toMatchObject({ code: '42501' });
+    }
+    const moderator: Caller = { role: 'spark_api', scope: 'here', person: 'moderator' };
+    expect(await call(moderator, accept)).toEqual([{ api_accept_proposal: false }]);
+  });
+
   it('no decision on a credit change stands without a second person, whoever writes it', async () => {
     const insert = (columns: string, values: string) =>
       world.owner.query(`insert into soundcloud_credit_change_requests
