@@ -8,7 +8,7 @@ import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } 
 import { createActivities } from './activities/index.js';
 import { type Config, readConfig, required } from './config/config.js';
 import { createLogger, type Logger } from './config/log.js';
-import { createTemporalClient, dataConverter } from './config/temporal.js';
+import { createTemporalClient, dataConverter, type ProviderQueue } from './config/temporal.js';
 import { WORKFLOW_BUNDLE } from './config/workflow-bundle.js';
 import { createDatabase, type Db } from './db/client.js';
 import { readClock } from './db/clock.js';
@@ -100,7 +100,7 @@ export async function startWorker(config: Config, log: Logger): Promise<RunningW
       email: activities.email,
       webhooks: activities.webhooks,
       'influence-planner': activities.influencePlanner,
-    })
+    } satisfies Record<ProviderQueue, object>)
       // A worker without activities has nothing to poll for and ends at once.
       .filter(([, group]) => Object.keys(group).length > 0)
       .map(([name, group]) =>

@@ -2,6 +2,7 @@
 import type { AssignmentFacts } from '../db/assignments.js';
 import type { Trx } from '../db/client.js';
 import type { AssignmentState } from '../domain/assignment-state.js';
+import { termsOf } from '../domain/assignment-terms.js';
 import { HOUR_MS } from '../domain/calendar.js';
 import { earningOf } from '../domain/credits.js';
 import type { OrgSettings } from '../domain/settings.js';
@@ -34,7 +35,7 @@ export function queueAssignmentMail(
       track_title: assignment.track_name ?? addressOf(trackUrl),
       track_url: trackUrl,
       deadline: new Date(deadline),
-      credits: earningOf(assignment.credits_allocated, settings.fee_percent),
+      credits: earningOf(assignment.credits_allocated, termsOf(assignment, settings).feePercent),
       assignment_url: page,
       ...(template === 'assignment_published' && {
         artist_name: assignment.artist_name ?? 'its artist',

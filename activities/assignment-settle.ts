@@ -4,6 +4,7 @@ import type { Trx } from '../db/client.js';
 import { type CreditRequest, postCredits } from '../db/credits.js';
 import { emitEvent } from '../db/events.js';
 import { loadSettings } from '../db/settings.js';
+import { termsOf } from '../domain/assignment-terms.js';
 import { earningOf } from '../domain/credits.js';
 import { backfill } from './queue-backfill.js';
 import { cancelSchedulesOf } from './repost-scheduling.js';
@@ -54,8 +55,8 @@ async function moveCredits(
   const { org_id: orgId, id, supporter_id: member_id } = assignment;
   const held = await openHold(trx, orgId, id);
   if (held === null) return null;
-  const { fee_percent } = await loadSettings(trx, orgId);
-  const earning = earningOf(held, fee_percent);
+  const { feePercent } = termsOf(assignment, await loadSettings(trx, orgId));
+  const earning = earningOf(held, feePercent);
   const requests: CreditRequest[] = [{ kind: how, assignment_id: id }];
   const earns = how === 'capture' && earning > 0;
   if (earns) requests.push({ kind: 'earn', member_id, assignment_id: id, amount: earning });

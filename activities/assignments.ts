@@ -32,6 +32,7 @@ import {
   beginAssignment,
   type Transition,
 } from '../domain/assignment-state.js';
+import { type AssignmentTerms, termsOf } from '../domain/assignment-terms.js';
 import { assignmentWait } from '../domain/assignment-wait.js';
 import { type BusinessClock, toBusiness } from '../domain/calendar.js';
 import type { OrgSettings } from '../domain/settings.js';
@@ -127,7 +128,7 @@ export function createAssignmentActivities({ db, soundcloud, publicUrl }: Assign
             trackUrls: [assignment.track_url, assignment.live_link_url].filter((url) => url !== null),
             supporterHandle: assignment.handle,
           },
-          policy: policyOf(settings),
+          policy: policyOf(settings, termsOf(assignment, settings)),
           degraded: !soundcloud.configured,
         });
         const step = { orgId, stepId: `open:${workflowId}`, workflowId, taker: taker(), name: 'open' };
@@ -316,7 +317,14 @@ async function tell(
   const general = notice.oncePerDay !== undefined && now !== undefined;
   await notify(trx, {
     orgId,
-    audience: notice.to === 'ops' ? { kind: 'ops' } : { kind: 'member', memberId: assignment.supporter_id },
+    audience:
+      notice.to === 'ops'
+        ? { kind: 'ops' }
+        : {
+            kind: 'member',
+            memberId: assignment.supporter_id,
+            ...(notice.notTo !== undefined && { except: notice.notTo }),
+          },
     type: notice.kind === 'info' || notice.kind === 'success' ? 'queue' : notice.kind,
     title: notice.title,
     message: general ? notice.message : `${labelOf(assignment)}: ${notice.message}`,
@@ -342,13 +350,13 @@ async function overtaken(
   return { kind: 'overtaken', applied, mails, state };
 }
 
-function policyOf(settings: OrgSettings): AssignmentPolicy {
+function policyOf(settings: OrgSettings, terms: AssignmentTerms): AssignmentPolicy {
   const { review } = settings;
   return {
     proofHours: settings.proof_sla_hours,
     remindPercent: review.warn_percent,
     watchHours: settings.watch_hours,
-    unrepostAfterHours: settings.unrepost_after_hours,
+    unrepostAfterHours: terms.unrepostAfterHours,
     recheckMinutes: review.proof_recheck_minutes,
     answerHours: review.proof_answer_hours,
     auditPercent: review.proof_audit_percent,

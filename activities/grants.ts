@@ -7,7 +7,7 @@ import { reportAutomation } from '../db/automation-health.js';
 import { type Db, withOrg } from '../db/client.js';
 import { readClock } from '../db/clock.js';
 import { emitEvent } from '../db/events.js';
-import { grantedMonths, grantTwoPages, walletsToGrant } from '../db/monthly-grants.js';
+import { grantedMonths, grantNextPages, walletsToGrant } from '../db/monthly-grants.js';
 import { notify } from '../db/notifications.js';
 import { loadSettings } from '../db/settings.js';
 import { takeStep } from '../db/steps.js';
@@ -46,8 +46,10 @@ export interface GrantRun {
 
 const AUTOMATION: ScheduledAutomation = 'monthly-credit-grant';
 const PAGE_SIZE = 500;
-/** After so many pairs of pages the workflow is told, which then shows it and may continue as new. */
-const PAIRS_PER_CALL = 10;
+/** After so many pages a heartbeat says how far it is, and a run that was stopped ends. */
+const PAGES_PER_BEAT = 12;
+/** After so many heartbeats the workflow is told, which then shows it and may continue as new. */
+const BEATS_PER_CALL = 10;
 
 export function createGrantActivities({ db }: { db: Db }) {
   return {
@@ -73,7 +75,7 @@ export function createGrantActivities({ db }: { db: Db }) {
       });
     },
 
-    /** Grants some pages of members, two at once, each in one transaction, from the cursor on. @returns how far it is now. */
+    /** Grants some pages of members, several at once, each in one transaction, from the cursor on. @returns how far it is now. */
     async grantPages(input: {
       orgId: string;
       month: string;
@@ -85,15 +87,14 @@ export function createGrantActivities({ db }: { db: Db }) {
       let progress: GrantProgress = activityInfo().heartbeatDetails ?? input.progress;
       return withLifesign(
         async () => {
-          for (let pairs = 0; pairs < PAIRS_PER_CALL; pairs += 1) {
+          for (let beats = 0; beats < BEATS_PER_CALL; beats += 1) {
             const { month, after } = progress;
             if (month === null) break;
             if (cancellationSignal().aborted) throw new CancelledFailure('stopped between pages');
-            const pages = await grantTwoPages(db, { orgId, month, after, limit: PAGE_SIZE, at }).catch(
-              (error: unknown) => {
-                throw unlessRefused(error);
-              },
-            );
+            const page = { orgId, month, after, limit: PAGE_SIZE, at };
+            const pages = await grantNextPages(db, page, PAGES_PER_BEAT).catch((error: unknown) => {
+              throw unlessRefused(error);
+            });
             progress = addPage(progress, pages, until);
             heartbeat(progress);
           }

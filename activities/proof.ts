@@ -2,7 +2,13 @@
 import { cancellationSignal } from '@temporalio/activity';
 import { type AssignmentFacts, loadAssignment } from '../db/assignments.js';
 import { type Db, withOrg } from '../db/client.js';
-import { findProofCheck, type LaterRepost, laterReposts, storeProofCheck } from '../db/proof-checks.js';
+import {
+  findProofCheck,
+  hasOlderRepost,
+  type LaterRepost,
+  laterReposts,
+  storeProofCheck,
+} from '../db/proof-checks.js';
 import { type Judgement, judgeList, type ListSource, type Verdict } from '../domain/proof-evidence.js';
 import { parseTrackUrl, withoutToken } from '../domain/track-url.js';
 import { ProviderError } from '../providers/errors.js';
@@ -12,6 +18,9 @@ import { notFound, providerFailure } from './failures.js';
 import { withLifesign } from './lifesign.js';
 import { readList, refusesThis, urnOfUser, wantedTrack } from './repost-lists.js';
 import type { AskedTooSoon } from './soundcloud.js';
+
+/** Reason of a look that shows a repost, maybe an older one. */
+const REPOSTED_BEFORE = 'reposted_before';
 
 export interface RepostQuestion {
   orgId: string;
@@ -35,6 +44,13 @@ export interface RepostAnswer extends Judgement {
   degraded: boolean;
 }
 
+/** What else the account, or the track, is known to have been reposted for. */
+interface KnownReposts {
+  later: readonly LaterRepost[];
+  /** An earlier repost of the same track by the same supporter may still stand. */
+  older: boolean;
+}
+
 interface Sighting extends Judgement {
   facts: Record<string, unknown>;
   supporterUrn: string | null;
@@ -52,7 +68,7 @@ export function createProofActivities({ db, soundcloud }: { db: Db; soundcloud: 
         const stored = await findProofCheck(trx, question);
         const assignment = await loadAssignment(trx, orgId, assignmentId);
         if (assignment === undefined) throw notFound(`Assignment ${assignmentId} does not exist.`);
-        const controls = await laterReposts(
+        const later = await laterReposts(
           trx,
           orgId,
           {
@@ -63,12 +79,13 @@ export function createProofActivities({ db, soundcloud }: { db: Db; soundcloud: 
           },
           source === 'user_reposts' ? 'supporter' : 'track',
         );
-        return { stored, assignment, controls };
+        const known = { later, older: await hasOlderRepost(trx, orgId, assignmentId, source) };
+        return { stored, assignment, known };
       });
       if (read.stored !== undefined) return answerOf(read.stored, question.supporterUrn);
       try {
         const sighting = await withLifesign(() =>
-          look(question, read.assignment, read.controls, cancellationSignal()),
+          look(question, read.assignment, read.known, cancellationSignal()),
         );
         const { verdict, positiveControl, facts, supporterUrn } = sighting;
         const row = await withOrg(db, orgId, (trx) =>
@@ -109,14 +126,14 @@ export function createProofActivities({ db, soundcloud }: { db: Db; soundcloud: 
   async function look(
     question: RepostQuestion,
     assignment: AssignmentFacts,
-    controls: readonly LaterRepost[],
+    known: KnownReposts,
     signal: AbortSignal,
   ): Promise<Sighting> {
     if (!soundcloud.configured) return nothing('not_configured', question.supporterUrn);
     try {
       return question.source === 'user_reposts'
-        ? await lookAtSupporter(question, assignment, controls, signal)
-        : await lookAtTrack(question, assignment, controls, signal);
+        ? await lookAtSupporter(question, assignment, known, signal)
+        : await lookAtTrack(question, assignment, known, signal);
     } catch (error) {
       // For ops to look at, not a reason to wait for SoundCloud.
       if (error instanceof ProviderError && refusesThis(error))
@@ -126,13 +143,13 @@ export function createProofActivities({ db, soundcloud }: { db: Db; soundcloud: 
   }
 
   async function lookAtSupporter(
-    { supporterUrn: known }: RepostQuestion,
+    { supporterUrn }: RepostQuestion,
     assignment: AssignmentFacts,
-    controls: readonly LaterRepost[],
+    known: KnownReposts,
     signal: AbortSignal,
   ): Promise<Sighting> {
-    if (assignment.handle === null) return nothing('no_account', known);
-    const urn = known ?? (await urnOfUser(soundcloud, assignment.handle, signal));
+    if (assignment.handle === null) return nothing('no_account', supporterUrn);
+    const urn = supporterUrn ?? (await urnOfUser(soundcloud, assignment.handle, signal));
     if (urn === null) return nothing('profile_not_found', null);
     const wanted = trackOf(assignment);
     const { kind } = wanted;
@@ -141,16 +158,23 @@ export function createProofActivities({ db, soundcloud }: { db: Db; soundcloud: 
       wanted.matches,
     );
     if (list === null) return nothing('profile_not_found', urn);
-    const later = controls.filter((control) => list.rows.some(trackOf(control).matches));
+    const later = known.later.filter((control) => list.rows.some(trackOf(control).matches));
     const facts = {
       rows: list.rows.length,
       // Newest first: what is not in a thousand rows was not reposted since the slot.
       complete: list.ended || list.rows.length > 0,
       laterReposts: later.length,
+      olderRepost: known.older,
     };
+    const judgement = judgeList({ shows: list.shows, ...facts });
     return {
-      ...judgeList({ shows: list.shows, ...facts }),
-      facts: { ...facts, user: urn, later: later.map((control) => withoutToken(control.track_url)) },
+      ...judgement,
+      facts: {
+        ...facts,
+        ...whyUnclear(judgement),
+        user: urn,
+        later: later.map((control) => withoutToken(control.track_url)),
+      },
       supporterUrn: urn,
     };
   }
@@ -158,7 +182,7 @@ export function createProofActivities({ db, soundcloud }: { db: Db; soundcloud: 
   async function lookAtTrack(
     { supporterUrn }: RepostQuestion,
     assignment: AssignmentFacts,
-    controls: readonly LaterRepost[],
+    known: KnownReposts,
     signal: AbortSignal,
   ): Promise<Sighting> {
     const urn = assignment.track_urn ?? (await trackUrnOf(assignment.track_url, signal));
@@ -170,11 +194,18 @@ export function createProofActivities({ db, soundcloud }: { db: Db; soundcloud: 
     );
     if (list === null) return nothing('track_not_found', supporterUrn);
     const shown = new Set(list.rows.map((row) => row.handle.toLowerCase()));
-    const later = controls.filter((control) => shown.has(control.handle.toLowerCase()));
-    const facts = { rows: list.rows.length, complete: list.ended, laterReposts: later.length };
+    const later = known.later.filter((control) => shown.has(control.handle.toLowerCase()));
+    const facts = {
+      rows: list.rows.length,
+      complete: list.ended,
+      laterReposts: later.length,
+      olderRepost: known.older,
+    };
+    const judgement = judgeList({ shows: list.shows, ...facts });
     return {
-      ...judgeList({ shows: list.shows, ...facts }),
-      facts: { ...facts, track: urn, later: later.map((control) => control.handle) },
+      ...judgement,
+      // Not who they are: the supporter reads this.
+      facts: { ...facts, ...whyUnclear(judgement), track: urn, later: later.map((control) => control.id) },
       supporterUrn,
     };
   }
@@ -193,6 +224,10 @@ function nothing(reason: string, supporterUrn: string | null): Sighting {
   return { verdict: 'inconclusive', positiveControl: false, facts: { reason }, supporterUrn };
 }
 
+function whyUnclear({ repostedBefore = false }: Judgement): { reason?: string } {
+  return repostedBefore ? { reason: REPOSTED_BEFORE } : {};
+}
+
 function answerOf(
   row: { verdict: string; positive_control: boolean; checked_at: Date; facts: unknown },
   supporterUrn: string | null,
@@ -205,5 +240,6 @@ function answerOf(
     supporterUrn,
     checkedAt: row.checked_at.getTime(),
     degraded: facts.reason === 'not_configured',
+    repostedBefore: facts.reason === REPOSTED_BEFORE,
   };
 }

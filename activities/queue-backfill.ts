@@ -8,8 +8,15 @@ import type { Trx } from '../db/client.js';
 import { postCredits } from '../db/credits.js';
 import { emitEvents } from '../db/events.js';
 import { loadQueueFacts } from '../db/queue-facts.js';
-import { type DraftAssignment, deleteAssignments, insertAssignments, loadQueueById } from '../db/queues.js';
+import {
+  type DraftAssignment,
+  deleteAssignments,
+  insertAssignments,
+  keepTerms,
+  loadQueueById,
+} from '../db/queues.js';
 import { loadSettings } from '../db/settings.js';
+import { currentTerms } from '../domain/assignment-terms.js';
 import { atTimeOfDay, HOUR_MS } from '../domain/calendar.js';
 import { NOTICE_MINUTES } from '../domain/daily-queue.js';
 import { nextCandidates, prepareFacts, type QueueFacts } from '../domain/queue-changes.js';
@@ -94,6 +101,7 @@ export async function backfill(trx: Trx, request: BackfillRequest): Promise<Back
     .where('org_id', '=', orgId)
     .where('id', '=', queueId)
     .execute();
+  await keepTerms(trx, orgId, [placed.id], currentTerms(settings));
   await emitEvents(trx, publishedEvents(orgId, queue, [placed], now));
   const { id, submission_id: submissionId, supporter_id: supporterId, slot_at: slotAt } = placed;
   await scheduleRepost(trx, { orgId, assignmentId: id, submissionId, supporterId, slotAt, now });

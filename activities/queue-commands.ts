@@ -6,7 +6,7 @@ import { insertDraft, loadDraft } from '../db/queue-drafts.js';
 import { loadOwed, loadQueueFacts, type QueueQuestion } from '../db/queue-facts.js';
 import { patchQueue, type QueueRow, replaceAssignments } from '../db/queues.js';
 import { orgUser } from '../db/submissions.js';
-import { NOTICE_MINUTES } from '../domain/daily-queue.js';
+import { checkPublishing, NOTICE_MINUTES, queueLimits } from '../domain/daily-queue.js';
 import type { QueueCommand, QueueRefusal } from '../domain/daily-queue-commands.js';
 import type { QueueInput } from '../domain/queue-generation-types.js';
 import type { OrgSettings } from '../domain/settings.js';
@@ -49,9 +49,11 @@ export async function applyToDraft(trx: Trx, change: DraftChange): Promise<Queue
 
 async function approve(
   trx: Trx,
-  { orgId, queue, now, requestedAt = now }: DraftChange,
+  { orgId, date, queue, settings, now, requestedAt = now }: DraftChange,
   command: Extract<QueueCommand, { name: 'approve' }>,
 ): Promise<QueueRefusal | null> {
+  const check = checkPublishing(date, now, queueLimits(date, settings.timezone, settings.queue_hours));
+  if (!check.ok) return { code: check.code, reason: check.reason };
   const draft = await requireDraft(trx, orgId, queue);
   const excluded = new Set(command.excludeAssignmentIds);
   const takenOut = draft.assignments.filter(({ id }) => excluded.has(id));

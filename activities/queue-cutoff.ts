@@ -10,7 +10,7 @@ import { lastMadeAt } from '../db/queue-drafts.js';
 import { loadQueue, type QueueRow } from '../db/queues.js';
 import { newestRequest, refuseStep, takeStep } from '../db/steps.js';
 import { toBusiness, toReal } from '../domain/calendar.js';
-import { checkQueueCommand, generateUntil, slotsAhead } from '../domain/daily-queue.js';
+import { checkQueueCommand, queueLimits } from '../domain/daily-queue.js';
 import {
   isQueueCommandName,
   QUEUE_COMMAND_NAMES,
@@ -88,7 +88,7 @@ async function approveAfter(
   changes: readonly Requested[],
   approval: Requested,
 ): Promise<(QueueRefusal & { late: boolean }) | null> {
-  const { date, settings, now } = cutoff;
+  const { date } = cutoff;
   if (changes.some(({ command }) => command.name === 'regenerate')) {
     return {
       late: false,
@@ -99,12 +99,11 @@ async function approveAfter(
   await sql`savepoint before_approval`.execute(trx);
   for (const change of changes) await apply(trx, cutoff, change);
   const refusal = await apply(trx, cutoff, approval);
-  const late = refusal === null && !slotsAhead(date, settings.timezone, settings.queue_hours, now);
-  if (refusal === null && !late) return null;
+  if (refusal === null) return null;
   await sql`rollback to savepoint before_approval`.execute(trx);
-  if (refusal !== null) return { ...refusal, late };
+  if (refusal.code !== 'too_late_to_publish') return { ...refusal, late: false };
   return {
-    late,
+    late: true,
     code: 'queue_closed',
     reason: `You asked for it in time, but it was found when no slot of ${date} was left, because no worker ran. The queue lapsed; its submissions are in the next one.`,
   };
@@ -123,9 +122,8 @@ async function apply(trx: Trx, cutoff: Cutoff, request: Requested): Promise<Queu
   const { command, requestedAt } = request;
   const queue = await loadQueue(trx, orgId, date);
   if (queue === undefined) throw new Error(`The queue of ${date} is gone, though it is locked.`);
-  const hours = settings.queue_hours;
-  const until = { at: generateUntil(date, settings.timezone, hours), hours };
-  const check = checkQueueCommand(await readQueueState(trx, cutoff, queue), command, now, until);
+  const limits = queueLimits(date, settings.timezone, settings.queue_hours);
+  const check = checkQueueCommand(await readQueueState(trx, cutoff, queue), command, now, limits);
   const refusal = check.ok
     ? await applyToDraft(trx, { orgId, date, command, queue, settings, now, requestedAt })
     : check;

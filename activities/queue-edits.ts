@@ -128,7 +128,7 @@ function place(
     prepareFacts(input),
     { ...(from !== undefined && { from }), override: reason !== '' },
   );
-  if (assignment === null) return { ok: false, ...refusalOf(conflicts) };
+  if (assignment === null) return { ok: false, ...refusalOf(conflicts, pair.supporter_id) };
   const override =
     conflicts.length === 0
       ? null
@@ -137,7 +137,7 @@ function place(
 }
 
 /** The refusal that says most: what no reason can put right stands before what one can. */
-function refusalOf(conflicts: readonly PlacementConflict[]): QueueRefusal {
+function refusalOf(conflicts: readonly PlacementConflict[], supporterId: string): QueueRefusal {
   const has = (code: PlacementConflict['code']) => conflicts.some((conflict) => conflict.code === code);
   if (has('submission_not_open')) {
     return {
@@ -148,6 +148,12 @@ function refusalOf(conflicts: readonly PlacementConflict[]): QueueRefusal {
   }
   if (has('supporter_unknown')) {
     return { code: 'supporter_unknown', reason: 'There is no member with a wallet under this supporter id.' };
+  }
+  if (has('no_account')) {
+    return {
+      code: 'pair_impossible',
+      reason: `This member has no SoundCloud account to repost from, and no reason puts that right. Add one with POST /v1/members/${supporterId}/accounts, or choose another supporter.`,
+    };
   }
   if (has('already_in_queue')) {
     return { code: 'already_in_queue', reason: 'This supporter has this submission in the queue already.' };

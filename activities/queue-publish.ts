@@ -14,10 +14,12 @@ import {
   type DraftAssignment,
   deleteAssignments,
   insertAssignments,
+  keepTerms,
   patchQueue,
   type QueueRow,
   replaceAssignments,
 } from '../db/queues.js';
+import { currentTerms } from '../domain/assignment-terms.js';
 import { NOTICE_MINUTES } from '../domain/daily-queue.js';
 import { fillGaps, prepareFacts, recheck } from '../domain/queue-changes.js';
 import type { QueueInput } from '../domain/queue-generation-types.js';
@@ -84,6 +86,8 @@ export async function publish(
 
   const assignments = [...paid, ...refills].sort((a, b) => a.slot_at - b.slot_at || a.position - b.position);
   await renumber(trx, orgId, queue.id, assignments);
+  const ids = assignments.map(({ id }) => id);
+  await keepTerms(trx, orgId, ids, currentTerms(settings));
 
   progress('telling everybody');
   const revision = queue.revision + 1;

@@ -90,6 +90,18 @@ async function publish(now = TEN) {
   const queue = await facts.queue(DATE);
   return run(activities.publishQueue, { ...target(), revision: queue?.revision ?? 0, now });
 }
+const setTerms = (fee_percent: number, unrepost_after_hours: number | null) =>
+  owner
+    .updateTable('soundcloud_settings')
+    .set({ fee_percent, unrepost_after_hours })
+    .where('org_id', '=', orgId)
+    .execute();
+/** What is kept with each assignment as promised. */
+const termsOf = async () =>
+  (await facts.assignments(DATE)).map(({ fee_percent, unrepost_after_hours }) => ({
+    fee_percent,
+    unrepost_after_hours,
+  }));
 const supportersOf = async () => (await facts.assignments(DATE)).map((row) => row.supporter_id);
 
 describe('a draft', () => {
@@ -251,6 +263,44 @@ describe('ops', () => {
     ).toMatchObject({ applied: false, code: 'submission_not_due' });
   });
 
+  it('cannot bring in a member without an account, with a reason or without, and are told to add one', async () => {
+    await generate();
+    const rows = await facts.assignments(DATE);
+    await ask({ name: 'dropAssignment', assignmentId: rows[0]?.id ?? '' });
+    const supporterId = others.find((id) => !rows.some((row) => row.supporter_id === id)) ?? '';
+    await owner.deleteFrom('soundcloud_member_accounts').where('member_id', '=', supporterId).execute();
+    for (const reason of [undefined, 'The label asked for this channel.']) {
+      const insist = reason === undefined ? {} : { reason };
+      expect(
+        await ask({ name: 'addAssignment', submissionId: submission, supporterId, ...insist }),
+      ).toMatchObject({
+        applied: false,
+        code: 'pair_impossible',
+        reason: expect.stringContaining(`Add one with POST /v1/members/${supporterId}/accounts`),
+      });
+    }
+  });
+
+  it('cannot approve what would go out without a slot: it stays a draft, whatever its cut-off', async () => {
+    await generate();
+    expect(await ask({ name: 'approve' }, Date.UTC(2026, 4, 11, 21, 29, 1))).toMatchObject({
+      applied: false,
+      code: 'too_late_to_publish',
+      reason: expect.stringContaining('the last moment was 21:29'),
+      state: { stage: 'approval', revision: 1 },
+    });
+    const last = Date.UTC(2026, 4, 11, 21, 29);
+    expect(await ask({ name: 'approve' }, last)).toMatchObject({ applied: true });
+    await publish(last);
+    expect(await facts.assignments(DATE)).toHaveLength(3);
+  });
+
+  it('have until the last moment with a slot, however many hours they are promised', async () => {
+    await sql`update soundcloud_settings set queue_hours = '{"window_end": "13:00", "min_approval_hours": 8}'
+      where org_id = ${orgId}`.execute(owner);
+    expect((await generate()).state).toMatchObject({ approveBy: Date.UTC(2026, 4, 11, 12, 25) });
+  });
+
   it('drop one, add another, and approve without a third', async () => {
     await generate();
     const rows = await facts.assignments(DATE);
@@ -299,11 +349,15 @@ describe('publishing', () => {
     return second;
   }
 
-  it('holds every price and tells everybody, once', async () => {
+  it('holds every price, keeps what is promised with it, and tells everybody, once', async () => {
+    expect(await termsOf()).toEqual(Array(3).fill({ fee_percent: null, unrepost_after_hours: null }));
+    await setTerms(25, 36);
     const first = await publish();
+    await setTerms(50, null);
     expect(await publish()).toMatchObject({ applied: true, state: { stage: 'settling' } });
     expect(first.state).toMatchObject({ stage: 'settling', status: 'published', assignments: 3 });
     expect(await facts.heldCredits()).toBe(3);
+    expect(await termsOf()).toEqual(Array(3).fill({ fee_percent: 25, unrepost_after_hours: 36 }));
     expect(await facts.events()).toEqual({
       'queue.drafted': 1,
       'queue.approved': 1,
@@ -788,11 +842,13 @@ describe('what is owed', () => {
     const now = Date.UTC(2026, 4, 11, 13);
     const failed = await fail(now);
     const request = { orgId, queueId: failed.queueId, failedAssignmentId: failed.id, now };
+    await setTerms(25, 36);
     const outcome = await withOrg(worker, orgId, (trx) => backfill(trx, request));
     expect(outcome).toMatchObject({ placed: true });
     const rows = await facts.assignments(DATE);
     const fresh = rows.find((row) => row.replacement_for === failed.id);
     expect(fresh).toMatchObject({ position: 4, status: 'assigned' });
+    expect(fresh).toMatchObject({ fee_percent: 25, unrepost_after_hours: 36 });
     expect(fresh?.slot_at?.getTime()).toBeGreaterThanOrEqual(now + 30 * 60_000);
     expect(rows.filter((row) => row.supporter_id === fresh?.supporter_id)).toHaveLength(1);
     expect(await facts.heldCredits()).toBe(3);

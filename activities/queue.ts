@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { heartbeat } from '@temporalio/activity';
-import { reportAutomation } from '../db/automation-health.js';
+import { reportAutomation, reportRecovery } from '../db/automation-health.js';
 import { type Db, type Trx, withOrg } from '../db/client.js';
 import { readClock } from '../db/clock.js';
 import { emitEvent } from '../db/events.js';
@@ -14,8 +14,8 @@ import { loadQueue, patchQueue, type QueueRow, queueTotals, replaceAssignments }
 import { loadSettings } from '../db/settings.js';
 import { refuseStep, type Step, takeStep } from '../db/steps.js';
 import { clearWait, saveWait } from '../db/waits.js';
-import type { BusinessClock } from '../domain/calendar.js';
-import { type DailyQueueState, generateUntil, queueWait } from '../domain/daily-queue.js';
+import { type BusinessClock, timeOfDay } from '../domain/calendar.js';
+import { type DailyQueueState, queueLimits, queueWait, warningOf } from '../domain/daily-queue.js';
 import type { QueueCommand, QueueRefusal } from '../domain/daily-queue-commands.js';
 import type { OrgSettings, QueueHours } from '../domain/settings.js';
 import { notFound } from './failures.js';
@@ -46,6 +46,9 @@ export interface QueueOpening {
 export type QueueChange =
   | { applied: true; state: DailyQueueState }
   | ({ applied: false; state: DailyQueueState } & QueueRefusal);
+
+/** The steps that are tried again on a timer when they fail. */
+export type FailedQueueStep = 'generate' | 'publish';
 
 type Recorded = { applied: true } | ({ applied: false } & QueueRefusal);
 
@@ -114,8 +117,7 @@ export function createQueueActivities({ db }: { db: Db }) {
             orgId,
             audience: { kind: 'ops' },
             type: 'warning',
-            title: `The queue of ${date} waits for approval`,
-            message: `It lapses in ${hours} h unless somebody approves it. Its submissions then move to the next queue.`,
+            ...warningOf(date, hours),
             actionUrl: pageOf(date),
             metadata: { queue_id: queue.id, hours },
           });
@@ -155,6 +157,7 @@ export function createQueueActivities({ db }: { db: Db }) {
             now,
           });
           await closeLapsed(trx, { orgId, queue, shifted, occasion: `${queue.revision}`, now });
+          const { generateUntil } = queueLimits(date, settings.timezone, settings.queue_hours);
           await notify(trx, {
             orgId,
             audience: { kind: 'ops' },
@@ -165,9 +168,9 @@ export function createQueueActivities({ db }: { db: Db }) {
                 ? 'It was approved in time, but the approval was found when no slot of the date was left: no worker ran.'
                 : 'Nobody approved it in time.',
               `${shifted} submissions moved to the next queue.`,
-              ...(now > generateUntil(date, settings.timezone, settings.queue_hours)
+              ...(now > generateUntil
                 ? []
-                : [`You may ask for it again until ${settings.queue_hours.no_generation_after}.`]),
+                : [`You may ask for it again until ${timeOfDay(generateUntil, settings.timezone)}.`]),
             ].join(' '),
             actionUrl: pageOf(date),
             metadata: { queue_id: queue.id },
@@ -186,7 +189,9 @@ export function createQueueActivities({ db }: { db: Db }) {
         'publish',
         null,
         async (trx, queue, settings) => {
-          if (queue?.status === 'approved') await publish(trx, { orgId, queue, settings, now, progress });
+          if (queue?.status !== 'approved') return null;
+          await publish(trx, { orgId, queue, settings, now, progress });
+          await reportRecovery(trx, orgId, AUTOMATION);
           return null;
         },
       );
@@ -221,14 +226,15 @@ export function createQueueActivities({ db }: { db: Db }) {
     },
 
     /**
-     * The draft could not be generated; it is tried again. Admins see it in the automation's health; ops are told once of
-     * each reason.
+     * The draft could not be generated, or the approved queue not published; it is tried again. Admins see it in the
+     * automation's health; ops are told once of each reason.
+     * @param input.step absent from runs of before: generate
      * @param input.stepId the step that failed; absent from runs of before
      */
     async reportQueueFailure(
-      input: QueueTarget & { stepId?: string; reason: string; now: number },
+      input: QueueTarget & { step?: FailedQueueStep; stepId?: string; reason: string; now: number },
     ): Promise<void> {
-      const { orgId, date, workflowId, stepId = '' } = input;
+      const { orgId, date, workflowId, step = 'generate', stepId = '' } = input;
       const reason = input.reason.slice(0, 500);
       await withOrg(db, orgId, async (trx) => {
         await reportAutomation(trx, AUTOMATION, false, reason);
@@ -236,13 +242,33 @@ export function createQueueActivities({ db }: { db: Db }) {
           orgId,
           audience: { kind: 'ops' },
           type: 'error',
-          title: `The queue of ${date} could not be generated`,
-          message:
-            'It is tried again every quarter of an hour. Look at the workflow in the Temporal UI for the reason.',
+          ...(step === 'generate'
+            ? {
+                title: `The queue of ${date} could not be generated`,
+                message:
+                  'It is tried again every quarter of an hour. Look at the workflow in the Temporal UI for the reason.',
+              }
+            : {
+                title: `The queue of ${date} could not be published`,
+                message:
+                  'It is approved, but nothing has gone out and nothing is paid. It is tried again every five minutes, and goes out once that succeeds; slots that pass meanwhile are lost. Read the reason in the automation daily-queue or in the Temporal UI, and have it corrected.',
+              }),
           actionUrl: pageOf(date),
           metadata: { workflow_id: workflowId },
           dedupeKey: `queue-failed:${workflowId}:${hashOf(`${stepId}\n${reason}`)}`,
         });
+      });
+    },
+
+    /**
+     * A scheduled run that finds its date drafted already, or over, has nothing to do: that is a success of the
+     * automation. A queue that is still to be drafted reports by itself.
+     */
+    async reportFoundQueue({ orgId, date }: { orgId: string; date: string }): Promise<void> {
+      await withOrg(db, orgId, async (trx) => {
+        const queue = await loadQueue(trx, orgId, date);
+        if (queue === undefined || (queue.closed_at === null && queue.approve_by === null)) return;
+        await reportAutomation(trx, AUTOMATION, true, null);
       });
     },
 

@@ -25,6 +25,7 @@ import {
 import { loadSettings } from '../db/settings.js';
 import { appliedSteps, refuseStep, takeStep } from '../db/steps.js';
 import { clearWait, saveWait } from '../db/waits.js';
+import { currentTerms, termsOf } from '../domain/assignment-terms.js';
 import { type BusinessClock, HOUR_MS, toBusiness } from '../domain/calendar.js';
 import {
   type NotSent,
@@ -134,12 +135,14 @@ export function createRepostScheduleActivities({
         const { result, repeated } = await takeStep<PreparedSend>(trx, step, async () => {
           const why = whyNot(row);
           if (why !== null) return { go: false, why };
-          const { unrepost_after_hours: unrepost } = await loadSettings(trx, orgId);
+          const settings = await loadSettings(trx, orgId);
+          const terms = row.assignment_terms;
+          const { unrepostAfterHours } = terms === null ? currentTerms(settings) : termsOf(terms, settings);
           const request: PlannerRequest = {
             mediaUrl: row.media_url,
             targetUserId: row.planner_user_id ?? '',
             date,
-            unrepostAfterHours: unrepost,
+            unrepostAfterHours,
           };
           if (!(await markIntentSent(trx, { orgId, scheduleId, request: { ...request }, at: now })))
             return { go: false, why: 'sent_before' };

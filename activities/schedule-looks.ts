@@ -1,6 +1,7 @@
 /** Looks on SoundCloud whether a schedule's repost was made. */
 import { cancellationSignal } from '@temporalio/activity';
 import { type Db, withOrg } from '../db/client.js';
+import { hasOlderRepost } from '../db/proof-checks.js';
 import { loadSchedule, type ScheduleFactsRow } from '../db/schedules.js';
 import { ProviderError } from '../providers/errors.js';
 import { RequestNotYetAllowed } from '../providers/rate-limit.js';
@@ -30,8 +31,13 @@ export function createScheduleLookActivities({ db, soundcloud }: { db: Db; sound
      * @throws ApplicationFailure `provider_unavailable` when SoundCloud does not answer.
      */
     async lookForScheduledRepost(input: { orgId: string; scheduleId: string }): Promise<ScheduleSighting> {
-      const row = await withOrg(db, input.orgId, (trx) => loadSchedule(trx, input.orgId, input.scheduleId));
-      if (row === undefined) throw notFound(`Schedule ${input.scheduleId} does not exist.`);
+      const { orgId, scheduleId } = input;
+      const { row, older } = await withOrg(db, orgId, async (trx) => {
+        const found = await loadSchedule(trx, orgId, scheduleId);
+        if (found === undefined) throw notFound(`Schedule ${scheduleId} does not exist.`);
+        const { assignment_id: id } = found;
+        return { row: found, older: id !== null && (await hasOlderRepost(trx, orgId, id, 'user_reposts')) };
+      });
       const { assignment_status: status, assignment_settled_at: settledAt } = row;
       const assignmentOver = settledAt !== null || status === 'skipped' || status === 'failed';
       const looked = (verdict: 'seen' | 'absent' | 'away', facts: Record<string, unknown>) => ({
@@ -44,6 +50,8 @@ export function createScheduleLookActivities({ db, soundcloud }: { db: Db; sound
       if (!soundcloud.configured) return looked('away', { reason: 'not_configured' });
       try {
         const found = await withLifesign(() => search(soundcloud, row, cancellationSignal()));
+        // It may be what the account reposted before: only a webhook, or ops, can tell.
+        if (found.seen && older) return looked('absent', { ...found.facts, reason: 'reposted_before' });
         return looked(found.seen ? 'seen' : 'absent', found.facts);
       } catch (error) {
         if (error instanceof RequestNotYetAllowed) return { outcome: 'later', notBefore: error.notBefore };

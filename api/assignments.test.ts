@@ -7,6 +7,7 @@ import { signToken } from '../cli/token.js';
 import { createLogger } from '../config/log.js';
 import { withOrg } from '../db/client.js';
 import type { OpsTaskAction } from '../db/ops-tasks.js';
+import { storeProofCheck } from '../db/proof-checks.js';
 import { expectAssignmentInvariants } from '../test/chaos/support/assignment-invariants.js';
 import { type AnswerBody, type ApiWorld, createApiWorld, type Person } from '../test/support/api-world.js';
 import { assignmentsOf, type PublishedAssignment } from '../test/support/assignments.js';
@@ -71,6 +72,18 @@ async function underWay(options: Parameters<typeof the.publishOne>[0] = {}) {
   const assignment = await the.publishOne(options);
   await the.opened(assignment);
   return assignment;
+}
+
+/** What the supporter's login was told of a skip. */
+async function toldOfSkip(assignment: PublishedAssignment): Promise<string[]> {
+  const rows = await stack.db
+    .selectFrom('soundcloud_notifications')
+    .select('message')
+    .where('user_id', '=', asSupporter.id)
+    .where('title', '=', 'A repost was skipped')
+    .where(sql<boolean>`metadata ->> 'assignment_id' = ${assignment.id}`)
+    .execute();
+  return rows.map(({ message }) => message);
 }
 
 describe('an assignment', () => {
@@ -166,6 +179,30 @@ describe('a proof', () => {
     expect([late.status, late.body.code]).toEqual([409, 'assignment_completed']);
   });
 
+  it('evidence of who else reposted the track names them to ops, and to nobody else', async () => {
+    const mine = await underWay({ supporters: [supporter] });
+    const other = await the.addSupporter();
+    const later = await underWay({ supporters: [other], submission: mine.submission });
+    const check = { orgId: stack.orgId, assignmentId: mine.id, phase: 'proof', key: 'looked' } as const;
+    const facts = { rows: 2, laterReposts: 1, later: [later.id] };
+    await stack.db.transaction().execute((trx) =>
+      storeProofCheck(trx, {
+        ...check,
+        source: 'reposters',
+        verdict: 'absent',
+        positiveControl: true,
+        facts,
+        checkedAt: Date.now(),
+      }),
+    );
+    const factsFor = async (as: Person) => {
+      const { body } = await api.call('GET', path(mine, '/evidence'), { as });
+      return body.data.find(({ source }) => source === 'reposters')?.facts;
+    };
+    expect(await factsFor(admin)).toEqual({ ...facts, later: [other.handle] });
+    expect(await factsFor(asSupporter)).toEqual({ rows: 2, laterReposts: 1 });
+  });
+
   it('of something else is refused, and may be sent again; another’s assignment is not there', async () => {
     const assignment = await underWay();
     const wrong = { url: 'https://soundcloud.com/somebody-else/another-track' };
@@ -226,12 +263,24 @@ describe('skip', () => {
     expect(answer.body).toMatchObject({ status: 'skipped', outcome_reason: body.reason, wait: null });
     expect(await the.facts.wallet(assignment.artist)).toMatchObject({ balance: 3, held: 0 });
     await the.handleOf(assignment).result();
+    expect(await toldOfSkip(assignment)).toEqual([]);
     const late = await api.call('POST', path(assignment, '/override'), {
       as: admin,
       body: { outcome: 'failed', reason: 'too late' },
     });
     expect([late.status, late.body.code]).toEqual([409, 'assignment_closed']);
     expect(late.body.detail).toMatch(/manual credit change/);
+  });
+});
+
+describe('who is skipped by ops', () => {
+  it('is told once, with the reason; two at the same moment change nothing of that', async () => {
+    const assignment = await underWay({ supporters: [supporter] });
+    const body = { outcome: 'skipped', reason: 'The artist has taken the track down.' };
+    await Promise.all([1, 2].map(() => api.call('POST', path(assignment, '/override'), { as: admin, body })));
+    const told = await toldOfSkip(assignment);
+    expect(told).toHaveLength(1);
+    expect(told[0]).toMatch(/No credits are booked.*The artist has taken the track down\.$/s);
   });
 });
 

@@ -1,7 +1,7 @@
 /** Assignments: one repost by one supporter each. Supporters see their own once the queue is published, ops all. */
 import { z } from 'zod';
 import { ASSIGNMENT_ORDERS, findAssignment, listAssignments } from '../db/assignment-lists.js';
-import { type ProofCheckRow, proofChecksOf } from '../db/proof-checks.js';
+import { makersOf, type ProofCheckRow, proofChecksOf } from '../db/proof-checks.js';
 import {
   assignmentDetail,
   assignmentDetailSchema,
@@ -91,12 +91,20 @@ const evidenceSchema = z
       .describe(
         'The list shows another repost that is known to be later; without it, absent does not count.',
       ),
-    facts: z.record(z.string(), z.unknown()),
+    facts: z
+      .record(z.string(), z.unknown())
+      .describe(
+        'What the list showed. `later`: the later reposts in it, by track in user_reposts; in reposters by who made them, for ops only. `reason` reposted_before: it shows a repost that may be an older one of the same track.',
+      ),
     checked_at: timestamp.describe('Business time.'),
   })
   .meta({ id: 'ProofCheck' });
 
-function evidenceJson(row: ProofCheckRow): z.infer<typeof evidenceSchema> {
+/** @param makers handles by the ids that evidence keeps; null for a member, who does not learn who else supports */
+function evidenceJson(
+  row: ProofCheckRow,
+  makers: ReadonlyMap<string, string> | null,
+): z.infer<typeof evidenceSchema> {
   const { phase, source, verdict } = evidenceSchema
     .pick({ phase: true, source: true, verdict: true })
     .parse(row);
@@ -106,9 +114,21 @@ function evidenceJson(row: ProofCheckRow): z.infer<typeof evidenceSchema> {
     source,
     verdict,
     positive_control: row.positive_control,
-    facts: row.facts as Record<string, unknown>,
+    facts: factsFor(row, makers),
     checked_at: iso(row.checked_at),
   };
+}
+
+function factsFor(row: ProofCheckRow, makers: ReadonlyMap<string, string> | null): Record<string, unknown> {
+  const { later, ...facts } = row.facts as Record<string, unknown>;
+  if (later === undefined || row.source !== 'reposters') return row.facts as Record<string, unknown>;
+  return makers === null ? facts : { ...facts, later: laterIds(row).map((made) => makers.get(made) ?? made) };
+}
+
+/** Ids of the later reposts a list of reposters showed. */
+function laterIds({ source, facts }: ProofCheckRow): string[] {
+  const { later } = facts as { later?: string[] };
+  return source === 'reposters' ? (later ?? []) : [];
 }
 
 const evidenceRoute = defineRoute({
@@ -126,7 +146,8 @@ const evidenceRoute = defineRoute({
     const row = await findAssignment(scope.trx, scope.orgId, assignment_id);
     if (row === undefined) throw new Problem('not_found');
     const checks = await proofChecksOf(scope.trx, scope.orgId, assignment_id);
-    return { body: { data: checks.map(evidenceJson) } };
+    const makers = scope.ops ? await makersOf(scope.trx, scope.orgId, checks.flatMap(laterIds)) : null;
+    return { body: { data: checks.map((check) => evidenceJson(check, makers)) } };
   },
 });
 

@@ -55,6 +55,11 @@ async function assign(date: string): Promise<string> {
   return rows[0]?.id ?? '';
 }
 
+async function settle(assignment: string): Promise<void> {
+  await sql`update public.soundcloud_queue_assignments set status = 'completed', settled_at = now()
+    where id = ${assignment}`.execute(world.db);
+}
+
 function simulate(body: unknown, options: { as?: Person; org?: string } = {}): Promise<Answer> {
   return world.call('POST', '/v1/credits/simulate', { body, key: null, ...options });
 }
@@ -85,6 +90,7 @@ describe('a month with one repost', () => {
       { kind: 'capture', assignment_id: assignment },
       { kind: 'earn', member_id: supporter, assignment_id: assignment, amount: 5 },
     );
+    await settle(assignment);
     await post('20', { kind: 'grant', member_id: supporter, month: monthBefore(month) });
   });
 
@@ -170,6 +176,7 @@ describe('the month', () => {
       amount: 1,
     });
     await post(`${monthAfter(earlier)}-02T12:00:00Z`, { kind: 'capture', assignment_id: assignment });
+    await settle(assignment);
     const result = await simulated({ month: monthAfter(earlier), reach_per_credit: 100 });
     expect(result.start).toEqual({ balance: 0, held: 1 });
     expect(result.simulated).toMatchObject({ held: 0, spent: 1, reserved: 0 });

@@ -238,6 +238,10 @@ const queueTitles: Record<Exclude<QueueRefusalCode, 'malformed_command'>, readon
     'It is too late to generate a queue for this date',
     'The submissions are in the next queue.',
   ],
+  too_late_to_publish: [
+    'No slot of this date is left',
+    'Let the queue lapse; its submissions move to the next one.',
+  ],
   generation_failed: [
     'The draft could not be generated',
     'The draft before stands. Look at the automation `daily-queue`, and try again.',
@@ -258,7 +262,7 @@ const queueTitles: Record<Exclude<QueueRefusalCode, 'malformed_command'>, readon
   ],
   pair_impossible: [
     'This pair cannot be in the queue',
-    '`detail` says what is missing: credits or a free slot. Choose another supporter.',
+    '`detail` says what is missing: credits, a free slot or an account. Choose another supporter.',
   ],
 };
 

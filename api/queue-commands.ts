@@ -109,7 +109,7 @@ const approve = defineCommand({
     .meta({ id: 'QueueApproval' }),
   description:
     'It counts when it was asked for before the cut-off, with the changes asked for before it, also when the queue finds it later; but not when no slot of the date is left by then, nor after a `regenerate` that is still open.',
-  refusals: ['assignment_not_in_queue'],
+  refusals: ['assignment_not_in_queue', 'too_late_to_publish'],
   payload: ({ exclude_assignment_ids }) =>
     exclude_assignment_ids === undefined ? {} : { excludeAssignmentIds: exclude_assignment_ids },
 });

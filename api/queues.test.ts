@@ -132,6 +132,16 @@ describe('before there is a queue', () => {
   });
 });
 
+it('no queue may be asked for while an admin has switched them off', async () => {
+  const automation = '/v1/automations/daily-queue';
+  expect((await api.call('PATCH', automation, { body: { status: 'disabled' } })).status).toBe(200);
+  const answer = await api.call('POST', '/v1/queues', { body: { date }, as: api.moderator });
+  expect([answer.status, answer.body.code]).toEqual([409, 'automation_disabled']);
+  const asked = api.db.selectFrom('soundcloud_events').select('id').where('type', '=', 'queue.requested');
+  expect(await asked.execute()).toEqual([]);
+  expect((await api.call('PATCH', automation, { body: { status: 'enabled' } })).status).toBe(200);
+});
+
 describe('a draft', () => {
   it('is made on request, once, and only ops see it, with every reason', async () => {
     const asked = await api.call('POST', '/v1/queues', { body: { date }, as: api.moderator });

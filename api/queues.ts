@@ -143,7 +143,7 @@ const requestRoute = defineRoute({
       headers: { Location: 'Where the queue will be.' },
     },
   },
-  problems: ['queue_exists', 'queue_date_out_of_range', 'too_late_to_generate'],
+  problems: ['queue_exists', 'automation_disabled', 'queue_date_out_of_range', 'too_late_to_generate'],
   handle: async (context) => {
     const { scope, deps, body } = context;
     const now = await deps.businessNow(scope.trx);

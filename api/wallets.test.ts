@@ -38,6 +38,8 @@ beforeAll(async () => {
     { kind: 'capture', assignment_id: first },
     { kind: 'earn', member_id: supporter, assignment_id: first, amount: 3 },
   );
+  await sql`update public.soundcloud_queue_assignments
+    set status = 'completed', settled_at = '2026-03-05T10:00:00Z' where id = ${first}`.execute(world.db);
 });
 afterAll(async () => {
   await world?.remove();

@@ -11,6 +11,7 @@ import {
   listLedger,
   listWallets,
   type WalletRow,
+  walletExists,
 } from '../db/wallets.js';
 import { monthOf, startOfDate } from '../domain/calendar.js';
 import { headroom } from '../domain/credits.js';
@@ -104,7 +105,7 @@ function walletJson(row: WalletRow, { timezone }: CreditSettings): z.infer<typeo
     cap,
     headroom: headroom(row),
     monthly_grant,
-    next_grant_on: nextGrantDate(row.last_granted_at.getTime(), timezone),
+    next_grant_on: nextGrantDate(row.last_granted_at.getTime(), timezone, row.month_after_granted),
     version,
   };
 }
@@ -135,10 +136,8 @@ function holdJson(row: HoldRow): z.infer<typeof holdSchema> {
 }
 
 /** @throws Problem not_found, also for a wallet the caller may not see */
-async function requireWallet(scope: Scope, memberId: string): Promise<WalletRow> {
-  const row = await findWallet(scope.trx, scope.orgId, memberId);
-  if (row === undefined) throw new Problem('not_found');
-  return row;
+async function requireWallet(scope: Scope, memberId: string): Promise<void> {
+  if (!(await walletExists(scope.trx, scope.orgId, memberId))) throw new Problem('not_found');
 }
 
 const listRoute = defineRoute({
@@ -161,7 +160,12 @@ const listRoute = defineRoute({
       scope.trx,
       scope.orgId,
       { sizeTier: query.size_tier, minBalance: query.min_balance, held: query.held },
-      { order: MEMBER_ORDERS[query.sort], after: readCursor(query.cursor, query.sort), limit: query.limit },
+      {
+        order: MEMBER_ORDERS[query.sort],
+        after: readCursor(query.cursor, query.sort),
+        limit: query.limit,
+        timezone: settings.timezone,
+      },
     );
     const keyOf = (row: (typeof rows)[number]) => ({ value: row.sort_key, id: row.member_id });
     return { body: toPage(rows, query.limit, query.sort, keyOf, (row) => walletJson(row, settings)) };
@@ -177,8 +181,9 @@ const getRoute = defineRoute({
   answers: { 200: { description: 'The wallet.', schema: walletDetailSchema } },
   problems: ['not_found'],
   handle: async ({ scope, deps, params: { member_id } }) => {
-    const row = await requireWallet(scope, member_id);
     const settings = await asLogin(scope, (trx) => creditSettings(trx, scope.orgId));
+    const row = await findWallet(scope.trx, scope.orgId, member_id, settings.timezone);
+    if (row === undefined) throw new Problem('not_found');
     const month = monthOf((await deps.businessNow(scope.trx)).getTime(), settings.timezone);
     const since = new Date(startOfDate(`${month}-01`, settings.timezone));
     const forfeited = await forfeitedOf(scope.trx, scope.orgId, member_id, since);

@@ -18,11 +18,17 @@ export interface BenchDatabase {
   stop(): Promise<void>;
 }
 
-/** @param report progress, one line at a time. */
-export async function startBenchDatabase(report: (line: string) => void): Promise<BenchDatabase> {
+/**
+ * @param report progress, one line at a time.
+ * @param durable true: with fsync and full-page writes, as PostgreSQL is set up by default.
+ */
+export async function startBenchDatabase(
+  report: (line: string) => void,
+  { durable = false } = {},
+): Promise<BenchDatabase> {
   const folder = await mkdtemp(path.join(tmpdir(), 'artist-spark-bench-'));
   const loginPassword = randomBytes(18).toString('base64url');
-  const postgres = await startPostgres({ folder: path.join(folder, 'postgres'), durable: false, report });
+  const postgres = await startPostgres({ folder: path.join(folder, 'postgres'), durable, report });
   await migrate({ url: postgres.adminUrl, loginPassword });
   const login = (user: string) => {
     const url = new URL(postgres.adminUrl);

@@ -174,7 +174,8 @@ describe('doctor', () => {
     expect(out).toMatch(/✗ ledger: balance_is_sum_of_entries/);
     expect(out).toMatch(/✗ outbox: 1 events wait .* for 01:00:0\d.*it did not work/);
     expect(out).toContain(`1 open rows have no running workflow: ${submissionReviewId(org, submission)}`);
-    expect(out).toContain(`No worker has asked for work on ${database.name} `);
+    for (const suffix of ['', '-soundcloud', '-email', '-webhooks', '-influence-planner'])
+      expect(out).toContain(`No worker has asked for work on ${database.name}${suffix} `);
     expect(out).toContain('The API at http://127.0.0.1:9 does not answer');
     // Every finding says what to do.
     expect(out.match(/^✗ /gm)).toHaveLength(out.match(/^ {2}→ /gm)?.length ?? 0);

@@ -5,6 +5,10 @@ import type { DataConverter } from '@temporalio/common';
 import type { Config } from './config.js';
 import { createPayloadCodec } from './payload-codec.js';
 
+/** Task queues beside the main one, `<main>-<name>`: one for each system outside. A worker polls every one of them. */
+export const PROVIDER_QUEUES = ['soundcloud', 'email', 'webhooks', 'influence-planner'] as const;
+export type ProviderQueue = (typeof PROVIDER_QUEUES)[number];
+
 /**
  * Conversion of payloads and failures, encrypted when SPARK_PAYLOAD_KEY is set. API, worker and CLI must agree on it;
  * a workflow bundle must be made with the same failure converter.

@@ -36,6 +36,18 @@ export async function reportAutomation(
   });
 }
 
+/** Tells that what failed before went well after all; of an automation that is well nothing is counted. */
+export async function reportRecovery(trx: Trx, orgId: string, name: string): Promise<void> {
+  const failing = await trx
+    .selectFrom('soundcloud_automation_health')
+    .select('automation_name')
+    .where('org_id', '=', orgId)
+    .where('automation_name', '=', name)
+    .where('consecutive_errors', '>', 0)
+    .executeTakeFirst();
+  if (failing !== undefined) await reportAutomation(trx, name, true, null);
+}
+
 /** Names of the automations an admin switched off. */
 export async function disabledAutomations(trx: Trx, orgId: string): Promise<Set<string>> {
   const rows = await trx

@@ -31,45 +31,68 @@ export async function grantedMonths(trx: Trx, orgId: string, at: Date): Promise<
   return rows;
 }
 
+/** A page waits for the disk at its commit; three of them keep two processors of the database busy meanwhile. */
+const AT_ONCE = 3;
+
 /**
- * The next two pages of a month at once, each in one transaction on a connection of its own: a page keeps one processor
- * of the database busy. Repeating them grants nobody twice.
- * @returns both together; `next` is up to where everybody has been granted.
- * @throws what `grantPage` throws, after both have ended.
+ * The next pages of a month, several at once, each in one transaction on a connection of its own. Repeating them grants
+ * nobody twice.
+ * @param count how many pages, at least 1.
+ * @returns all together; `next` is up to where everybody has been granted.
+ * @throws what `grantPage` throws, after all that were begun have ended.
  */
-export async function grantTwoPages(db: Db, page: GrantPageInput): Promise<GrantPage> {
+export async function grantNextPages(db: Db, page: GrantPageInput, count: number): Promise<GrantPage> {
   const { orgId } = page;
-  const middle = await withOrg(db, orgId, (trx) => endOfPage(trx, page));
-  const starts = middle === null ? [page.after] : [page.after, middle];
-  const ended = await Promise.allSettled(
-    starts.map((after) => withOrg(db, orgId, (trx) => grantPage(trx, { ...page, after }))),
-  );
-  const pages = ended.map((end) => {
+  const ends = await withOrg(db, orgId, (trx) => endsOfPages(trx, page, count - 1));
+  const starts = [page.after, ...ends];
+  const pages: GrantPage[] = [];
+  let begun = 0;
+  const lane = async () => {
+    while (begun < starts.length) {
+      const at = begun;
+      begun += 1;
+      const after = starts[at] ?? null;
+      try {
+        pages[at] = await withOrg(db, orgId, (trx) => grantPage(trx, { ...page, after }));
+      } catch (error) {
+        begun = starts.length;
+        throw error;
+      }
+    }
+  };
+  for (const end of await Promise.allSettled(Array.from({ length: AT_ONCE }, lane)))
     if (end.status === 'rejected') throw end.reason;
-    return end.value;
-  });
+
   const sum = (of: (page: GrantPage) => number) => pages.reduce((total, one) => total + of(one), 0);
-  const [first, second] = pages;
+  // Where somebody else granted or joined meanwhile, a page ended elsewhere: from there on it is looked at again.
+  const elsewhere = pages.find(({ next }, at) => next !== starts[at + 1]);
   return {
     granted: sum(({ granted }) => granted),
     credits: sum(({ credits }) => credits),
     forfeited: sum(({ forfeited }) => forfeited),
-    // Where somebody else granted or joined meanwhile, the first page ended elsewhere: from there on it is looked at again.
-    next: (second !== undefined && first?.next === middle ? second : first)?.next ?? null,
+    next: elsewhere?.next ?? null,
   };
 }
 
-/** The last member of the next page; null when there are fewer than a page holds. */
-async function endOfPage(trx: Trx, { orgId, month, after, limit }: GrantPageInput): Promise<string | null> {
+/** The last member of each of the next pages that are full, at most `count`. */
+async function endsOfPages(
+  trx: Trx,
+  { orgId, month, after, limit }: GrantPageInput,
+  count: number,
+): Promise<string[]> {
   const { rows } = await sql<{ member_id: string }>`
-    select w.member_id
-    from public.soundcloud_repost_credit_wallet w
-    join public.soundcloud_settings s on s.org_id = w.org_id
-    where w.org_id = ${orgId}
-      and w.member_id > coalesce(${after}::uuid, '00000000-0000-0000-0000-000000000000')
-      and w.last_granted_at < (${month} || '-01')::timestamp at time zone s.timezone
-    order by w.member_id
-    offset ${limit - 1}
-    limit 1`.execute(trx);
-  return rows[0]?.member_id ?? null;
+    select member_id
+    from (
+      select w.member_id, row_number() over (order by w.member_id) as place
+      from public.soundcloud_repost_credit_wallet w
+      join public.soundcloud_settings s on s.org_id = w.org_id
+      where w.org_id = ${orgId}
+        and w.member_id > coalesce(${after}::uuid, '00000000-0000-0000-0000-000000000000')
+        and w.last_granted_at < (${month} || '-01')::timestamp at time zone s.timezone
+      order by w.member_id
+      limit ${limit * count}
+    ) waiting
+    where place % ${limit}::integer = 0
+    order by member_id`.execute(trx);
+  return rows.map(({ member_id }) => member_id);
 }

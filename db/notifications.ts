@@ -7,7 +7,7 @@ export type Audience =
   | { kind: 'admins' }
   | { kind: 'user'; userId: string }
   /** The logins of a member; nobody when the member has none. */
-  | { kind: 'member'; memberId: string | null };
+  | { kind: 'member'; memberId: string | null /** User id of one who is not told. */; except?: string };
 
 export interface NewNotification {
   orgId: string;
@@ -61,6 +61,7 @@ function recipients(orgId: string, audience: Audience) {
     case 'member':
       return sql<{
         user_id: string;
-      }>`(select user_id from private.users_of_member(${orgId}, ${audience.memberId}) as user_id)`;
+      }>`(select user_id from private.users_of_member(${orgId}, ${audience.memberId}) as user_id
+        where user_id::text is distinct from ${audience.except ?? null}::text)`;
   }
 }

@@ -103,7 +103,7 @@ export async function listDrafts(db: Queryable, orgId: string, queueId: string):
   return rows;
 }
 
-/** Asks for the queue of a date. Call this as the login. @throws SPK01 queue_exists @param at business time */
+/** Asks for the queue of a date. Call this as the login. @throws SPK01 queue_exists, automation_disabled @param at business time */
 export async function requestQueue(trx: Trx, orgId: string, date: string, at: Date): Promise<void> {
   await sql`select private.api_request_queue(${orgId}, ${date}::date, ${at})`.execute(trx);
 }

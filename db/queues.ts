@@ -1,5 +1,6 @@
 /** What the daily queue reads and writes of `soundcloud_queues` and its assignments. */
 import { type Selectable, sql } from 'kysely';
+import type { AssignmentTerms } from '../domain/assignment-terms.js';
 import type { QueueAssignment } from '../domain/queue-generation-types.js';
 import type { Trx } from './client.js';
 import { jsonb } from './json.js';
@@ -121,6 +122,19 @@ export async function insertAssignments(
       credits_allocated integer, reach integer, reach_factor numeric, slot_at timestamptz, replacement_for uuid)`.execute(
     trx,
   );
+}
+
+/** Keeps with assignments that go out what their supporters are promised. */
+export async function keepTerms(
+  trx: Trx,
+  orgId: string,
+  ids: readonly string[],
+  terms: AssignmentTerms,
+): Promise<void> {
+  await sql`
+    update public.soundcloud_queue_assignments
+    set fee_percent = ${terms.feePercent}, unrepost_after_hours = ${terms.unrepostAfterHours}
+    where org_id = ${orgId} and id = any (${[...ids]}::uuid[])`.execute(trx);
 }
 
 export interface QueueTotals {

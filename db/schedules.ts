@@ -25,6 +25,8 @@ export interface ScheduleFactsRow extends ScheduleRow {
   assignment_status: string | null;
   assignment_slot_at: Date | null;
   assignment_settled_at: Date | null;
+  /** What went out with the assignment; null for a campaign's. */
+  assignment_terms: { fee_percent: number | null; unrepost_after_hours: number | null } | null;
 }
 
 /** Undefined when the org has none with that id. */
@@ -44,7 +46,10 @@ export async function loadSchedule(
         then account.connection_data -> 'influence_planner' ->> 'user_id' end as planner_user_id,
       assignment.status as assignment_status,
       assignment.slot_at as assignment_slot_at,
-      assignment.settled_at as assignment_settled_at
+      assignment.settled_at as assignment_settled_at,
+      case when assignment.id is not null then jsonb_build_object(
+        'fee_percent', assignment.fee_percent,
+        'unrepost_after_hours', assignment.unrepost_after_hours) end as assignment_terms
     from public.soundcloud_schedules schedule
     left join public.soundcloud_submissions submission on schedule.parent_type = 'submission'
       and submission.org_id = schedule.org_id and submission.id = schedule.parent_id

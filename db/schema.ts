@@ -727,6 +727,7 @@ export interface SoundcloudQueueAssignments {
   completed_at: Timestamp | null;
   created_at: Generated<Timestamp>;
   credits_allocated: Generated<number>;
+  fee_percent: Numeric | null;
   id: Generated<string>;
   org_id: string;
   outcome_reason: string | null;
@@ -743,6 +744,7 @@ export interface SoundcloudQueueAssignments {
   status: Generated<string>;
   submission_id: string;
   supporter_id: string;
+  unrepost_after_hours: number | null;
   updated_at: Generated<Timestamp>;
 }
 

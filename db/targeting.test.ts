@@ -296,3 +296,78 @@ it('dates with a queue, and what a member can spend, are the org’s own', async
     expect(await spendableBalance(trx, orgId, artist)).toBe(1);
   });
 });
+
+describe('the slots of a support date', () => {
+  it.each([
+    ['west of UTC', 'America/Los_Angeles', Date.UTC(2026, 4, 11, 7), 24],
+    ['east of UTC', 'Asia/Tokyo', Date.UTC(2026, 4, 10, 15), 24],
+    ['on a day of 23 hours', 'America/New_York', Date.UTC(2027, 2, 14, 5), 23],
+  ])('are those of its day in the org’s zone, %s', async (_where, timezone, begins, hours) => {
+    const submission = await submit(await addMember('somebody', 100), 'https://soundcloud.com/somebody/y');
+    const supportDate = timezone === 'America/New_York' ? '2027-03-14' : '2026-05-11';
+    const count = async () => {
+      const question = { orgId, trackUrl: TRACK, artistHandles: [], memberId: artist, submissionId: null };
+      const days = { now: begins - HOUR_MS, reliabilityDays: 90, historyDays: 90 };
+      const all = await withOrg(worker, orgId, (trx) =>
+        loadCandidates(trx, { ...question, ...days, supportDate, timezone }),
+      );
+      return all.find(({ member_id }) => member_id === supporter)?.assignments_on_date;
+    };
+    await assign(submission, supporter, 'assigned', begins - 1);
+    const move = (at: number) =>
+      sql`update public.soundcloud_queue_assignments set slot_at = ${new Date(at)}
+        where org_id = ${orgId}`.execute(owner);
+    const counts: unknown[] = [await count()];
+    for (const at of [begins, begins + hours * HOUR_MS - 1, begins + hours * HOUR_MS]) {
+      await move(at);
+      counts.push(await count());
+    }
+    expect(counts).toEqual([0, 1, 1, 0]);
+    await sql`update public.soundcloud_queue_assignments set slot_at = ${new Date(begins)}, status = 'skipped'
+      where org_id = ${orgId}`.execute(owner);
+    expect(await count()).toBe(0);
+  });
+});
+
+describe('what was not made', () => {
+  it('by the artist for the supporter starts no cool-down of the pair', async () => {
+    const theirs = await submit(supporter, 'https://soundcloud.com/supporter/x');
+    await assign(theirs, artist, 'skipped', NOW - 2 * DAY_MS);
+    await assign(theirs, artist, 'failed', NOW - DAY_MS);
+    expect(await candidate(supporter)).toMatchObject({ last_pair_at: null });
+  });
+
+  it('of a campaign, because it was cancelled, takes no slot', async () => {
+    const { rows } = await sql<{ id: string }>`
+      with campaign as (
+        insert into public.soundcloud_campaigns (org_id, artist_name, track_name, track_url)
+        values (${orgId}, 'Artist', 'One', ${TRACK}) returning id
+      )
+      insert into public.soundcloud_schedules
+        (org_id, parent_type, parent_id, target_handle, member_account_id, scheduled_at, status)
+      select ${orgId}, 'campaign', campaign.id, 'Supporter', account.id, ${new Date(NOW + DAY_MS)}, 'cancelled'
+      from campaign, public.soundcloud_member_accounts account where account.member_id = ${supporter}
+      returning id`.execute(owner);
+    expect(rows).toHaveLength(1);
+    expect(await candidate(supporter)).toMatchObject({ last_same_track_at: null, assignments_on_date: 0 });
+  });
+
+  it('counts against reliability within its days, however far the history goes back', async () => {
+    const other = await addMember('somebody', 100);
+    for (const [days, status] of [
+      [30, 'failed'],
+      [30, 'completed'],
+      [31, 'failed'],
+      [31, 'completed'],
+    ] as const) {
+      const url = `https://soundcloud.com/somebody/${status}-${days}`;
+      await assign(await submit(other, url), supporter, status, NOW - days * DAY_MS);
+    }
+    const question = { orgId, trackUrl: TRACK, artistHandles: [], memberId: artist, submissionId: null };
+    const days = { now: NOW, reliabilityDays: 30, historyDays: 90 };
+    const all = await withOrg(worker, orgId, (trx) =>
+      loadCandidates(trx, { ...question, ...days, supportDate: '2026-05-11', timezone: 'UTC' }),
+    );
+    expect(all.find(({ member_id }) => member_id === supporter)).toMatchObject({ completed: 1, failed: 1 });
+  });
+});

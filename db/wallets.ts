@@ -11,7 +11,11 @@ export interface WalletFilter {
   held?: boolean | undefined;
 }
 
-const wallets = (db: Queryable, orgId: string) =>
+/**
+ * @param timezone of the org. An org that moved west has its last grant in the month before, as its new zone sees it;
+ * whether the month after that was granted is told by the grant's key.
+ */
+const wallets = (db: Queryable, orgId: string, timezone: string) =>
   db
     .selectFrom('soundcloud_repost_credit_wallet as wallet')
     .innerJoin('soundcloud_members', (join) =>
@@ -29,6 +33,12 @@ const wallets = (db: Queryable, orgId: string) =>
       'wallet.monthly_grant',
       'wallet.last_granted_at',
       'wallet.version',
+      sql<boolean>`exists (
+        select from public.soundcloud_repost_credit_ledger grant_entry
+        where grant_entry.org_id = wallet.org_id
+          and grant_entry.idempotency_key = 'grant:' || wallet.member_id || ':'
+            || to_char(date_trunc('month', wallet.last_granted_at at time zone ${timezone}) + interval '1 month', 'YYYY-MM')
+      )`.as('month_after_granted'),
     ])
     .where('wallet.org_id', '=', orgId);
 
@@ -42,14 +52,14 @@ export function listWallets(
   db: Queryable,
   orgId: string,
   filter: WalletFilter,
-  page: { order: KeysetOrder; after: Keyset | undefined; limit: number },
+  page: { order: KeysetOrder; after: Keyset | undefined; limit: number; timezone: string },
 ): Promise<(WalletRow & { sort_key: string | null })[]> {
   const { sizeTier, minBalance, held } = filter;
   const { after } = page;
   const openHold = sql<boolean>`exists (
     select from public.soundcloud_credit_holds hold
     where hold.org_id = wallet.org_id and hold.member_id = wallet.member_id and hold.status = 'open')`;
-  return wallets(db, orgId)
+  return wallets(db, orgId, page.timezone)
     .select(sortKey(page.order).as('sort_key'))
     .$if(sizeTier !== undefined, (query) =>
       query.where('soundcloud_members.size_tier', '=', sizeTier ?? 'T1'),
@@ -64,8 +74,24 @@ export function listWallets(
 }
 
 /** Undefined when there is no such member, or the caller may not see its wallet. */
-export function findWallet(db: Queryable, orgId: string, memberId: string): Promise<WalletRow | undefined> {
-  return wallets(db, orgId).where('wallet.member_id', '=', memberId).executeTakeFirst();
+export function findWallet(
+  db: Queryable,
+  orgId: string,
+  memberId: string,
+  timezone: string,
+): Promise<WalletRow | undefined> {
+  return wallets(db, orgId, timezone).where('wallet.member_id', '=', memberId).executeTakeFirst();
+}
+
+/** False when there is no such member, or the caller may not see its wallet. */
+export async function walletExists(db: Queryable, orgId: string, memberId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('soundcloud_repost_credit_wallet')
+    .select('id')
+    .where('org_id', '=', orgId)
+    .where('member_id', '=', memberId)
+    .executeTakeFirst();
+  return row !== undefined;
 }
 
 /** Credits a member lost because they did not fit, in all and since an instant (business time). */

@@ -5,12 +5,12 @@
 import { askOps, capture, complete, decideWithoutOps, fail, nextWatchLook } from './assignment-outcomes.js';
 import {
   type AssignmentState,
+  isTakenDownBy,
   planLook,
   SYSTEM_ACTOR,
   type Transition,
   transition,
 } from './assignment-state.js';
-import { HOUR_MS } from './calendar.js';
 import { confirmAbsence, type Verdict } from './proof-evidence.js';
 import { isPaused, nextSlaAlarm, pauseSla, raiseSlaAlarm, resumeSla } from './sla.js';
 
@@ -163,7 +163,9 @@ function remind(state: AssignmentState): Pick<Transition, 'mail'> {
   return { mail: state.reminderOwed && state.proofUrl === null ? 'proof_reminder' : null };
 }
 
-function decide(state: AssignmentState, verdict: Verdict, at: number, now: number): Transition {
+function decide(state: AssignmentState, found: Verdict, at: number, now: number): Transition {
+  // What was taken down as planned is gone too: that it is missing then says nothing of the supporter.
+  const verdict = found === 'absent' && isTakenDownBy(state, at) ? 'inconclusive' : found;
   const confirmation = confirmAbsence(state.absences, { verdict, at }, recheckMs(state));
   switch (confirmation.kind) {
     case 'seen':
@@ -181,8 +183,7 @@ function decide(state: AssignmentState, verdict: Verdict, at: number, now: numbe
 }
 
 function watch(state: AssignmentState, verdict: Verdict, at: number, now: number): Transition {
-  const { unrepostAfterHours } = state.policy;
-  const planned = unrepostAfterHours !== null && at >= state.slotAt + unrepostAfterHours * HOUR_MS;
+  const planned = isTakenDownBy(state, at);
   const confirmation = confirmAbsence(state.absences, { verdict, at }, recheckMs(state));
   if (!planned && confirmation.kind === 'confirmed')
     return fail(state, now, { by: SYSTEM_ACTOR, reason: 'unreposted', unreposted: true });

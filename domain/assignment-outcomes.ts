@@ -2,6 +2,7 @@
 import {
   type AcceptedBy,
   type AssignmentState,
+  isTakenDownBy,
   planLook,
   SYSTEM_ACTOR,
   type Transition,
@@ -84,6 +85,15 @@ export function skip(state: AssignmentState, now: number, by: string, reason: st
     row: { status: 'skipped', outcome_reason: reason },
     event: { type: 'assignment.skipped', data: { by, reason } },
     settles: 'release',
+    notices: [
+      {
+        to: 'supporter',
+        kind: 'info',
+        title: 'A repost was skipped',
+        message: `No credits are booked, and your reliability stays as it is. ${skipText(by, reason)}`,
+        notTo: by,
+      },
+    ],
     closesTask: closing(state, 'skipped', by),
   });
 }
@@ -122,7 +132,11 @@ export function askOps(state: AssignmentState, now: number): Transition {
     proofUrl === null
       ? 'it is skipped, without loss of reliability'
       : 'the proof is accepted as provisional; some of those are audited';
-  const why = degraded ? 'SoundCloud is not configured' : 'SoundCloud’s lists do not tell';
+  const why = degraded
+    ? 'SoundCloud is not configured'
+    : isTakenDownBy(state, now)
+      ? `The repost is taken down as planned ${policy.unrepostAfterHours} h after its slot, so that it is not there now does not say that it was never made`
+      : 'SoundCloud’s lists do not tell';
   return transition({ ...state, stage: 'ops', since: now, look: null, absences: [], opsDueAt }, 'asked_ops', {
     opensTask: {
       kind: 'proof_unverified',
@@ -180,4 +194,11 @@ function failureText(reason: string): string {
   if (reason === 'repost_absent') return 'The repost was not there at the deadline, in three looks.';
   if (reason === 'unreposted') return 'The repost was gone during the watch, in three looks.';
   return `The team decided: ${reason}`;
+}
+
+function skipText(by: string, reason: string): string {
+  if (by !== SYSTEM_ACTOR) return `The reason given: ${reason}`;
+  if (reason === 'no_evidence')
+    return 'Nobody could see your repost, and no proof was handed in. If you have reposted the track, write to the team.';
+  return 'Your account is not connected to the network any more, so another supporter may take it over. Reconnect the account to be asked again.';
 }

@@ -92,6 +92,8 @@ export interface AssignmentNotice {
   kind: 'info' | 'success' | 'warning' | 'error';
   title: string;
   message: string;
+  /** User id of who did it and need not be told. */
+  notTo?: string;
   /** Written once a day for all assignments together. */
   oncePerDay?: string;
 }
@@ -168,6 +170,12 @@ export function beginAssignment(facts: {
     acceptedBy: null,
     watch: null,
   };
+}
+
+/** Whether a repost may be gone at an instant because it is taken down as planned. @param at business ms */
+export function isTakenDownBy({ policy, slotAt }: AssignmentState, at: number): boolean {
+  const { unrepostAfterHours } = policy;
+  return unrepostAfterHours !== null && at >= slotAt + unrepostAfterHours * HOUR_MS;
 }
 
 /** A transition to `next` that does nothing but what `parts` name. */

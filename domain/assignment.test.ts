@@ -113,6 +113,32 @@ describe('without a word from anybody', () => {
     expect(last).toMatchObject({ step: 'failed', settles: 'release', row: { status: 'failed' } });
   });
 
+  it('missing after the planned un-repost is for ops: what was taken down as planned is gone too', () => {
+    const missing = Array<Verdict>(6).fill('absent');
+    const early = live(begin({ policy: { unrepostAfterHours: 12 } }), missing, 30 * HOUR_MS);
+    expect(early.state).toMatchObject({ stage: 'ops', status: 'assigned' });
+    expect(early.last?.opensTask?.body).toMatch(/taken down as planned 12 h after its slot/);
+    // One of the three looks came too late to tell.
+    const between = { unrepostAfterHours: 24 + 1 / 12 };
+    expect(live(begin({ policy: between }), missing, 30 * HOUR_MS).state).toMatchObject({ stage: 'ops' });
+    const later = { unrepostAfterHours: 25 };
+    expect(live(begin({ policy: later }), missing).last).toMatchObject({ row: { status: 'failed' } });
+  });
+
+  it('whoever is skipped by somebody else is told why, in words', () => {
+    const account = command('skip', { by: 'system', reason: 'account_disconnected' });
+    const skips: [Transition | undefined, RegExp][] = [
+      [live(begin(), Array<Verdict>(4).fill('inconclusive')).last, /Nobody could see your repost/],
+      [apply(begin(), account, HOUR_MS), /Reconnect the account/],
+      [apply(begin(), override('skipped'), HOUR_MS), /Looked at the profile\.$/],
+    ];
+    for (const [change, words] of skips) {
+      const told = change?.notices.filter(({ to }) => to === 'supporter') ?? [];
+      expect(told).toMatchObject([{ title: 'A repost was skipped', message: expect.stringMatching(words) }]);
+      expect(told[0]?.message).toMatch(/^No credits are booked, and your reliability stays as it is\. /);
+    }
+  });
+
   it('nothing that can be told is for ops; without their answer it is skipped', () => {
     const { steps, last, now } = live(begin(), ['inconclusive', 'absent', 'inconclusive']);
     expect(steps).toEqual(['reminder_due', 'reminder', 'deadline', 'asked_ops', 'skipped']);
@@ -254,10 +280,53 @@ describe('the scheduler', () => {
     });
   });
 
+  it('has made a repost that is taken down before three quarters: nobody is reminded, and it is captured', () => {
+    const planned = begin({ policy: { unrepostAfterHours: 12 } });
+    const done = apply(planned, reported('completed'), HOUR_MS).next;
+    const { taken, last } = live(done, Array<Verdict>(6).fill('absent'));
+    expect(taken.some(({ mail }) => mail !== null)).toBe(false);
+    expect(last).toMatchObject({ step: 'captured', row: { provisional: false } });
+  });
+
   it('leaves the repost to the supporter when it could not make it', () => {
     const failed = apply(begin(), reported('failed'), HOUR_MS);
     expect(failed.next.stage).toBe('proof');
     expect(failed.notices[0]).toMatchObject({ to: 'supporter', kind: 'warning' });
+  });
+});
+
+describe('the scheduler, heard during the watch of a proof that nobody could verify', () => {
+  const unseen = () => {
+    const handedIn = apply(begin({ policy: { auditPercent: 100 } }), proof, HOUR_MS).next;
+    const { state, now } = live(handedIn, Array<Verdict>(3).fill('inconclusive'));
+    expect(state).toMatchObject({ stage: 'watch', acceptedBy: 'timeout', seen: false });
+    return { state, now };
+  };
+  const hear = (status: string) => {
+    const { state, now } = unseen();
+    const heard = apply(state, command('scheduleReported', { status }), now + MINUTE);
+    expect(heard).toMatchObject({
+      step: 'scheduleReported',
+      row: {},
+      settles: null,
+      notices: [],
+      next: { stage: 'watch', look: state.look, watch: state.watch },
+    });
+    const { last } = live(heard.next, Array<Verdict>(3).fill('inconclusive'));
+    expect(last).toMatchObject({ step: 'captured', settles: 'capture' });
+    return { heard, last };
+  };
+
+  it('that it made the repost: then it is proven, and nobody audits it', () => {
+    const { heard, last } = hear('completed');
+    expect(heard.evidence).toMatchObject({ source: 'scheduler', verdict: 'seen' });
+    expect(last).toMatchObject({ row: { provisional: false }, opensTask: null });
+  });
+
+  it('that it did not: then it stays unverified', () => {
+    const { heard, last } = hear('failed');
+    expect(heard.evidence).toMatchObject({ source: 'scheduler', verdict: 'inconclusive' });
+    expect(last).toMatchObject({ row: { provisional: true }, opensTask: { kind: 'proof_audit' } });
   });
 });
 
@@ -275,10 +344,12 @@ describe('whatever happens', () => {
     },
   );
 
-  it('nobody fails without three looks in a row that found it missing, credits move once, one reminder at most', () => {
+  const plannedAfter = fc.option(fc.integer({ min: 1, max: 80 }));
+
+  it('nobody fails without three looks in a row that found it missing before it was planned to be, credits move once, one reminder at most', () => {
     fc.assert(
-      fc.property(fc.array(happening, { maxLength: 60 }), (script) => {
-        let state = begin();
+      fc.property(plannedAfter, fc.array(happening, { maxLength: 60 }), (unrepostAfterHours, script) => {
+        let state = begin({ policy: { unrepostAfterHours } });
         let now = 0;
         let settled = 0;
         let reminders = 0;
@@ -288,6 +359,8 @@ describe('whatever happens', () => {
           if (change.mail !== null) reminders += 1;
           if (change.row.status === 'failed') {
             expect(missing.length).toBeGreaterThanOrEqual(3);
+            if (unrepostAfterHours !== null)
+              expect(missing.slice(-3).every((at) => at < unrepostAfterHours * HOUR_MS)).toBe(true);
             expect(
               missing.slice(-3).every((at, i, all) => i === 0 || at - (all[i - 1] ?? 0) >= 10 * MINUTE),
             ).toBe(true);

@@ -86,6 +86,11 @@ export function atTimeOfDay(date: string, time: string, timezone: string): numbe
   return instantOf(fromIso(`${date}T${time}`).toMillis(), timezone);
 }
 
+/** The time of day of an instant in a zone, `HH:mm`. */
+export function timeOfDay(instantMs: number, timezone: string): string {
+  return zoned(instantMs, timezone).toFormat('HH:mm');
+}
+
 /** The date `days` after (or, negative, before) a date. */
 export function addDays(date: string, days: number): string {
   return fromIso(date).plus({ days }).toFormat('yyyy-MM-dd');

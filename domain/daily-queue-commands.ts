@@ -53,6 +53,7 @@ export const QUEUE_REFUSALS = {
   queue_already_approved: 'conflict',
   queue_changed: 'precondition',
   too_late_to_generate: 'conflict',
+  too_late_to_publish: 'conflict',
   generation_failed: 'conflict',
   assignment_not_in_queue: 'rule',
   submission_not_due: 'rule',

@@ -8,11 +8,13 @@ import {
   checkQueueCommand,
   checkRequest,
   type DailyQueueState,
-  generateUntil,
   nextQueueAlarm,
   nextSupportDate,
+  publishUntil,
   type QueueStage,
+  queueLimits,
   queueWait,
+  slotsAhead,
 } from './daily-queue.js';
 import { QUEUE_REFUSALS, type QueueCommandName, readQueueCommand } from './daily-queue-commands.js';
 import { DEFAULT_SETTINGS } from './settings.js';
@@ -21,7 +23,7 @@ const HOURS = DEFAULT_SETTINGS.queue_hours;
 const DATE = '2026-03-10';
 const ZONE = 'Europe/Berlin';
 const at = (time: string, date = DATE) => atTimeOfDay(date, time, ZONE);
-const UNTIL = { at: generateUntil(DATE, ZONE, HOURS), hours: HOURS };
+const UNTIL = queueLimits(DATE, ZONE, HOURS);
 const BY = 'a4e1c5ea-3f6b-4a35-8a43-0d6d7d5b1a11';
 
 const state = (more: Partial<DailyQueueState> = {}): DailyQueueState => ({
@@ -45,6 +47,42 @@ describe('times of a queue', () => {
     expect(approveBy(DATE, ZONE, HOURS, at('06:00'))).toBe(at('12:00'));
     expect(approveBy(DATE, ZONE, HOURS, at('10:30'))).toBe(at('12:30'));
     expect(approveBy(DATE, ZONE, HOURS, at('18:00'))).toBe(at('20:00'));
+  });
+
+  it('what goes out by the last moment has a slot left, and nothing later has; no cut-off or draft is later', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 1439 }),
+        fc.integer({ min: 0, max: 1439 }),
+        fc.integer({ min: 0, max: 24 }),
+        fc.integer({ min: -3 * 60_000, max: 3 * 60_000 }),
+        (end, cutoff, promised, distance) => {
+          const time = (minutes: number) =>
+            `${String(Math.floor(minutes / 60)).padStart(2, '0')}:${String(minutes % 60).padStart(2, '0')}`;
+          const hours = {
+            ...HOURS,
+            window_end: time(end),
+            approval_cutoff: time(cutoff),
+            no_generation_after: time(cutoff),
+            min_approval_hours: promised,
+          };
+          const limits = queueLimits(DATE, ZONE, hours);
+          const now = limits.publishUntil + distance;
+          // The first whole minute of which a supporter hears half an hour before.
+          const first = Math.ceil(now / 60_000 + 30) * 60_000;
+          expect(slotsAhead(DATE, ZONE, hours, now)).toBe(first < at(hours.window_end));
+          expect(approveBy(DATE, ZONE, hours, at('06:00'))).toBeLessThan(limits.publishUntil);
+          expect(limits.generateUntil).toBeLessThan(limits.publishUntil);
+        },
+      ),
+    );
+    const early = { ...HOURS, window_end: '15:00' };
+    expect(approveBy(DATE, ZONE, early, at('14:00'))).toBe(at('14:25'));
+    expect(publishUntil(DATE, ZONE, early)).toBe(at('14:29'));
+    expect(checkRequest(DATE, at('14:26'), ZONE, early)).toMatchObject({
+      code: 'too_late_to_generate',
+      reason: expect.stringContaining('after 14:25'),
+    });
   });
 
   it('nothing is generated after six in the evening, nor asked for outside of the week ahead', () => {
@@ -167,6 +205,24 @@ describe('commands', () => {
     });
   });
 
+  it('approve nothing that would go out without a slot', () => {
+    const approve = read('approve', {});
+    const late = state({ approveBy: at('22:00') });
+    expect(checkQueueCommand(late, approve, at('21:29'), UNTIL)).toEqual({ ok: true });
+    for (const now of [at('21:29') + 1, at('22:30')]) {
+      const refused = checkQueueCommand(late, approve, now, UNTIL);
+      expect(refused).toMatchObject({
+        code: 'too_late_to_publish',
+        reason: expect.stringMatching(/last moment was 21:29 .*Let the queue lapse/),
+      });
+    }
+    expect(checkQueueCommand(late, read('dropAssignment', { assignmentId: BY }), at('21:45'), UNTIL)).toEqual(
+      {
+        ok: true,
+      },
+    );
+  });
+
   it('are for the draft that was seen, and nothing is generated anew too late', () => {
     const stale = read('approve', { ifRevision: 1 });
     expect(checkQueueCommand(state(), stale, at('07:00'), UNTIL)).toMatchObject({ code: 'queue_changed' });
@@ -201,11 +257,11 @@ describe('commands', () => {
   });
 });
 
-it('somebody is waited for exactly while ops or supporters can move the queue', () => {
+it('a wait is shown from the draft until the queue is closed', () => {
   const waits = (['generation', 'approval', 'publishing', 'settling', 'closed'] as const).map(
     (stage) => queueWait(state({ stage }))?.waitingOn ?? null,
   );
-  expect(waits).toEqual([null, 'ops', null, 'supporter', null]);
+  expect(waits).toEqual([null, 'ops', 'ops', 'supporter', null]);
   expect(queueWait(state())?.dueAt).toBe(at('12:00'));
   expect(HOUR_MS * 6).toBe((queueWait(state())?.dueAt ?? 0) - state().since);
 });

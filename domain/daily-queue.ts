@@ -3,7 +3,7 @@
  * which warnings come before. Pure functions; the workflow decides when, the database records what. Times are business
  * milliseconds, dates `YYYY-MM-DD` in the org's timezone.
  */
-import { addDays, atTimeOfDay, dateOf, daysBetween, HOUR_MS } from './calendar.js';
+import { addDays, atTimeOfDay, dateOf, daysBetween, HOUR_MS, timeOfDay } from './calendar.js';
 import type { QueueCheck, QueueCommand } from './daily-queue-commands.js';
 import type { QueueHours } from './settings.js';
 import type { Wait } from './waiting.js';
@@ -18,6 +18,10 @@ const MINUTE_MS = 60_000;
 export const CUTOFF_WARNING_HOURS = [3, 1] as const;
 /** Minutes between publishing and the first slot of a queue: a supporter must hear of it before. */
 export const NOTICE_MINUTES = 30;
+/** Minutes before the window ends after which a queue that goes out has no slot left: the last one, and the notice of it. */
+const LAST_SLOT_MINUTES = NOTICE_MINUTES + 1;
+/** Minutes before the window ends at which a cut-off is at the latest: what was approved until then still has to go out. */
+export const LAST_CUTOFF_MINUTES = LAST_SLOT_MINUTES + 4;
 /** How many days ahead ops may ask for a queue. */
 export const MOST_DAYS_AHEAD = 7;
 
@@ -45,25 +49,42 @@ export interface DailyQueueState {
   approvedAt: number | null;
 }
 
-export type QueueAlarm = { kind: 'warning'; hours: number; at: number } | { kind: 'cutoff'; at: number };
-
-/** When a queue of a date may be generated at the latest. */
-export function generateUntil(date: string, timezone: string, hours: QueueHours): number {
-  return atTimeOfDay(date, hours.no_generation_after, timezone);
+/** What ops read of a queue that waits for their approval. */
+export function warningOf(date: string, hours: number): { title: string; message: string } {
+  return {
+    title: `The queue of ${date} waits for approval`,
+    message: `It lapses in ${hours} h unless somebody approves it. Its submissions then move to the next queue.`,
+  };
 }
 
-/** The cut-off: the later of the org's hour and the hours ops have at least. */
+export type QueueAlarm = { kind: 'warning'; hours: number; at: number } | { kind: 'cutoff'; at: number };
+
+/** When a queue of a date may be generated at the latest: by the org's hour, and while a slot is left. */
+export function generateUntil(date: string, timezone: string, hours: QueueHours): number {
+  return Math.min(atTimeOfDay(date, hours.no_generation_after, timezone), lastCutoff(date, timezone, hours));
+}
+
+/** The cut-off: the later of the org's hour and the hours ops have at least, but while a slot is left. */
 export function approveBy(date: string, timezone: string, hours: QueueHours, generatedAt: number): number {
-  return Math.max(
-    atTimeOfDay(date, hours.approval_cutoff, timezone),
-    generatedAt + hours.min_approval_hours * HOUR_MS,
+  const promised = generatedAt + hours.min_approval_hours * HOUR_MS;
+  return Math.min(
+    Math.max(atTimeOfDay(date, hours.approval_cutoff, timezone), promised),
+    lastCutoff(date, timezone, hours),
   );
 }
 
-/** Whether a queue that goes out now has a slot left; slots are whole minutes, see {@link NOTICE_MINUTES}. */
+function lastCutoff(date: string, timezone: string, hours: QueueHours): number {
+  return atTimeOfDay(date, hours.window_end, timezone) - LAST_CUTOFF_MINUTES * MINUTE_MS;
+}
+
+/** The last moment at which a queue that goes out has a slot left; slots are whole minutes, see {@link NOTICE_MINUTES}. */
+export function publishUntil(date: string, timezone: string, hours: QueueHours): number {
+  return atTimeOfDay(date, hours.window_end, timezone) - LAST_SLOT_MINUTES * MINUTE_MS;
+}
+
+/** Whether a queue that goes out now has a slot left. */
 export function slotsAhead(date: string, timezone: string, hours: QueueHours, now: number): boolean {
-  const first = Math.ceil(now / MINUTE_MS + NOTICE_MINUTES) * MINUTE_MS;
-  return first < atTimeOfDay(date, hours.window_end, timezone);
+  return now <= publishUntil(date, timezone, hours);
 }
 
 /** May ops ask for the queue of this date now? */
@@ -82,14 +103,30 @@ export function checkRequest(
       reason: `Ask for a queue of today, ${today}, or of a later day until ${addDays(today, MOST_DAYS_AHEAD)} (${timezone}), not of ${date}.`,
     };
   }
-  if (now > generateUntil(date, timezone, hours)) return { ok: false, ...tooLate(date, hours) };
+  const limits = queueLimits(date, timezone, hours);
+  if (now > limits.generateUntil) return { ok: false, ...tooLate(date, limits) };
   return { ok: true };
 }
 
-function tooLate(date: string, hours: QueueHours) {
+/** How long something can still be done for a queue's date, by the org's hours as they are. */
+export interface QueueLimits {
+  generateUntil: number;
+  publishUntil: number;
+  timezone: string;
+}
+
+export function queueLimits(date: string, timezone: string, hours: QueueHours): QueueLimits {
+  return {
+    generateUntil: generateUntil(date, timezone, hours),
+    publishUntil: publishUntil(date, timezone, hours),
+    timezone,
+  };
+}
+
+function tooLate(date: string, { generateUntil: until, timezone }: QueueLimits) {
   return {
     code: 'too_late_to_generate' as const,
-    reason: `Nothing is generated after ${hours.no_generation_after} for ${date}. The submissions are in the next queue.`,
+    reason: `Nothing is generated after ${timeOfDay(until, timezone)} for ${date}. The submissions are in the next queue.`,
   };
 }
 
@@ -111,20 +148,20 @@ export function nextQueueAlarm(state: DailyQueueState, now: number): QueueAlarm 
 
 /**
  * May this command be applied now? Rules that need rows (pairs, assignments) are checked by the transaction.
- * @param until last moment of generation, see {@link generateUntil}.
+ * @param limits see {@link queueLimits}
  * @param askedAgain whether the date was asked for since the queue closed.
  */
 export function checkQueueCommand(
   state: DailyQueueState,
   command: QueueCommand,
   now: number,
-  until: { at: number; hours: QueueHours },
+  limits: QueueLimits,
   askedAgain = false,
 ): QueueCheck {
   if (state.stage === 'closed') {
     const reason = askedAgain
       ? `The queue of ${state.date} was asked for again and its draft is being made. Look at it, then send this again.`
-      : whyClosed(state, now <= until.at);
+      : whyClosed(state, now <= limits.generateUntil);
     return { ok: false, code: 'queue_closed', reason };
   }
   if (state.stage === 'publishing' || state.stage === 'settling') {
@@ -142,10 +179,24 @@ export function checkQueueCommand(
       reason: `You saw draft ${command.ifRevision}; the newest is ${state.revision}. Look at it, then decide.`,
     };
   }
-  if (command.name === 'regenerate' && now > until.at) {
-    return { ok: false, ...tooLate(state.date, until.hours) };
+  if (command.name === 'regenerate' && now > limits.generateUntil) {
+    return { ok: false, ...tooLate(state.date, limits) };
   }
-  return { ok: true };
+  return command.name === 'approve' ? checkPublishing(state.date, now, limits) : { ok: true };
+}
+
+/** May a queue still go out? Without a slot left it would go out empty, and say that nobody was free. */
+export function checkPublishing(
+  date: string,
+  now: number,
+  { publishUntil: until, timezone }: QueueLimits,
+): QueueCheck {
+  if (now <= until) return { ok: true };
+  return {
+    ok: false,
+    code: 'too_late_to_publish',
+    reason: `No slot of ${date} is left: supporters hear of theirs ${NOTICE_MINUTES} minutes before it, so the last moment was ${timeOfDay(until, timezone)} (${timezone}). Let the queue lapse; its submissions then move to the next one.`,
+  };
 }
 
 function whyClosed({ queueId, status, date }: DailyQueueState, open: boolean): string {
@@ -219,8 +270,17 @@ export function queueWait(state: DailyQueueState): Wait | null {
         whoCanAct: 'the supporters, by their reposts and proofs',
         howToAct: 'nothing to do: the last assignment that is settled closes the queue',
       };
-    case 'generation':
     case 'publishing':
+      return {
+        ...common,
+        waitingOn: 'ops',
+        dueAt: null,
+        whoCanAct:
+          'nobody needs to, unless publishing fails: then whoever can correct what is said to be its reason',
+        howToAct:
+          'it goes out by itself, and is tried again until it does; a failure and its reason stand in the automation daily-queue',
+      };
+    case 'generation':
     case 'closed':
       return null;
   }

@@ -4,10 +4,13 @@ import { monthOf } from './calendar.js';
 /**
  * First day (`YYYY-MM-01`) of the month after the last one that was granted. It lies in the past while a grant is
  * overdue; the next run pays it.
- * @param lastGrantedAt instant (epoch ms) inside the last granted month.
+ * @param lastGrantedAt instant (epoch ms) inside the last granted month, as the timezone of that time had it.
+ * @param monthAfterGranted whether the month after it, in today's timezone, has its grant: after a move to the west the
+ * beginning of the granted month lies in the month before.
  */
-export function nextGrantDate(lastGrantedAt: number, timezone: string): string {
-  return `${monthAfter(monthOf(lastGrantedAt, timezone))}-01`;
+export function nextGrantDate(lastGrantedAt: number, timezone: string, monthAfterGranted: boolean): string {
+  const next = monthAfter(monthOf(lastGrantedAt, timezone));
+  return `${monthAfterGranted ? monthAfter(next) : next}-01`;
 }
 
 /** The month (`YYYY-MM`) after a month. */

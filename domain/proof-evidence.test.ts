@@ -8,6 +8,7 @@ const list = fc.record({
   rows: fc.nat(1_000),
   complete: fc.boolean(),
   laterReposts: fc.nat(3),
+  olderRepost: fc.boolean(),
 });
 
 describe('a list', () => {
@@ -15,11 +16,20 @@ describe('a list', () => {
     fc.assert(
       fc.property(list, (facts) => {
         const { verdict, positiveControl } = judgeList(facts);
-        expect(verdict === 'seen').toBe(facts.shows);
+        expect(verdict === 'seen').toBe(facts.shows && !facts.olderRepost);
         const counts = verdict === 'absent' && positiveControl;
         expect(counts).toBe(!facts.shows && facts.rows > 0 && facts.complete && facts.laterReposts > 0);
       }),
     );
+  });
+
+  it('that is empty looks like an outage, however whole it was read and whatever else is known', () => {
+    for (const laterReposts of [0, 1]) {
+      const empty = { shows: false, rows: 0, complete: true, laterReposts, olderRepost: false };
+      expect(judgeList(empty).verdict).toBe('inconclusive');
+      expect(judgeList({ ...empty, rows: 1 }).verdict).toBe('absent');
+      expect(judgeList({ ...empty, rows: 1, complete: false }).verdict).toBe('inconclusive');
+    }
   });
 
   it('that shows the repost outweighs all that do not; an absence without control is none', () => {
@@ -28,6 +38,20 @@ describe('a list', () => {
     expect(judgeLook([{ verdict: 'inconclusive', positiveControl: true }, absent])).toBe('absent');
     expect(judgeLook([{ verdict: 'absent', positiveControl: false }])).toBe('inconclusive');
     expect(judgeLook([])).toBe('inconclusive');
+  });
+
+  it('that shows a repost which may be an older one proves nothing, not even beside a list without it', () => {
+    const shown = { shows: true, rows: 5, complete: true, laterReposts: 1, olderRepost: true };
+    const unclear = judgeList(shown);
+    expect(unclear.verdict).toBe('inconclusive');
+    const absent = judgeList({ ...shown, shows: false });
+    expect(absent).toMatchObject({ verdict: 'absent', positiveControl: true });
+    for (const lists of [
+      [unclear, absent],
+      [absent, unclear],
+    ])
+      expect(judgeLook(lists)).toBe('inconclusive');
+    expect(judgeLook([absent, unclear, { verdict: 'seen', positiveControl: false }])).toBe('seen');
   });
 });
 

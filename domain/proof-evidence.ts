@@ -25,26 +25,36 @@ export interface ListFacts {
   complete: boolean;
   /** Other reposts in the list that are known to be later than the slot. */
   laterReposts: number;
+  /** The supporter reposted the track before it was asked for, and that repost may still stand. */
+  olderRepost: boolean;
 }
 
 export interface Judgement {
   verdict: Verdict;
   /** Without it, `absent` does not count. */
   positiveControl: boolean;
+  /** The list shows a repost, which may be an older one of the same track. */
+  repostedBefore?: boolean;
 }
 
 /** One list by itself. */
-export function judgeList({ shows, rows, complete, laterReposts }: ListFacts): Judgement {
+export function judgeList({ shows, rows, complete, laterReposts, olderRepost }: ListFacts): Judgement {
   const positiveControl = laterReposts > 0;
+  // The lists name no times: which of the two reposts they show cannot be told.
+  if (shows && olderRepost) return { verdict: 'inconclusive', positiveControl, repostedBefore: true };
   if (shows) return { verdict: 'seen', positiveControl };
   // An outage looks like an empty list.
   if (rows === 0 || !complete) return { verdict: 'inconclusive', positiveControl };
   return { verdict: 'absent', positiveControl };
 }
 
-/** All lists of one look: one that shows the repost is enough, and an absence counts only with its control. */
+/**
+ * All lists of one look: one that shows the repost is enough, one that may show it speaks against an absence, and an
+ * absence counts only with its control.
+ */
 export function judgeLook(lists: readonly Judgement[]): Verdict {
   if (lists.some(({ verdict }) => verdict === 'seen')) return 'seen';
+  if (lists.some(({ repostedBefore }) => repostedBefore === true)) return 'inconclusive';
   const absent = lists.some(({ verdict, positiveControl }) => verdict === 'absent' && positiveControl);
   return absent ? 'absent' : 'inconclusive';
 }

@@ -149,9 +149,11 @@ describe('a pair', () => {
     ];
     expect(forced({ taken }).assignment).toMatchObject({ slot_at: at(14) });
     // An account is needed to repost at all.
-    expect(
-      forced({ supporters: [supporter('b', { account_id: null, handle: null })] }).assignment,
-    ).toBeNull();
+    const without = forced({
+      supporters: [supporter('b', { account_id: null, handle: null, account_status: null })],
+    });
+    expect(without.assignment).toBeNull();
+    expect(without.conflicts).toContainEqual({ code: 'no_account', facts: { member_id: 'b' } });
   });
 
   it('is placed at a time that is asked for, or the next', () => {
@@ -187,6 +189,22 @@ describe('the re-check', () => {
     expect(new Set(withdrawn.dropped.map(({ assignment }) => assignment.submission_id))).toEqual(
       new Set(['t']),
     );
+  });
+
+  it('drops what ops insisted on when the account is gone', () => {
+    const { assignments } = planned(DAY);
+    const [gone] = assignments;
+    if (gone === undefined) throw new Error('nothing was planned');
+    const without = { account_id: null, handle: null, account_status: null };
+    const supporters = DAY.supporters.map((m) =>
+      m.member_id === gone.supporter_id ? { ...m, ...without } : m,
+    );
+    const result = recheck(assignments, prepareFacts({ ...DAY, supporters }), assignments);
+    const { submission_id, supporter_id } = gone;
+    expect(result.dropped).toContainEqual({
+      assignment: expect.objectContaining({ submission_id, supporter_id }),
+      conflicts: [{ code: 'no_account', facts: { member_id: supporter_id } }],
+    });
   });
 
   it('drops the last positions when credits got fewer, at the frozen price', () => {
@@ -324,6 +342,158 @@ describe('the next candidates', () => {
     expect(nextCandidates('s', { held: true, assignments }, left(0))).toEqual([]);
     const found = nextCandidates('s', { held: true, assignments }, left(1));
     expect(found.map(({ assignment }) => assignment.supporter_id)).toHaveLength(1);
+  });
+});
+
+describe('a submission that asks for replacements', () => {
+  const day = queueInput(
+    {
+      submissions: [submission('s', 'a', { demand: { kind: 'replacement', count: 1 } })],
+      supporters: ['b', 'c', 'd'].map((id) => supporter(id)),
+    },
+    {},
+    { a: 9 },
+  );
+  const facts = prepareFacts(day);
+  const withThese = (held: boolean, ...supporters: string[]): QueueState => ({
+    held,
+    assignments: supporters.flatMap((supporter_id, n) => {
+      const { assignment } = placeAssignment({ submission_id: 's', supporter_id }, EMPTY, facts);
+      return assignment === null ? [] : [{ ...assignment, position: n + 1 }];
+    }),
+  });
+  const MET = [{ code: 'demand_met', facts: { asked: 1, in_queue: 1 } }];
+
+  it('gets as many as it asks for, and more only when ops insist', () => {
+    expect(codes(day, 's', 'b')).toEqual([]);
+    expect(withThese(false, 'b').assignments).toHaveLength(1);
+    const second = { submission_id: 's', supporter_id: 'c' };
+    expect(placeAssignment(second, withThese(false, 'b'), facts)).toEqual({
+      assignment: null,
+      conflicts: MET,
+    });
+    expect(placeAssignment(second, withThese(false, 'b'), facts, { override: true })).toMatchObject({
+      assignment: { supporter_id: 'c' },
+      conflicts: MET,
+    });
+    expect(nextCandidates('s', withThese(false, 'b'), facts)).toEqual([]);
+    const fill = fillGaps(facts);
+    expect([fill('s', new Set()), fill('s', new Set())]).toMatchObject([{ supporter_id: 'b' }, null]);
+  });
+
+  it('loses what is too many at the re-check, but for what ops insisted on', () => {
+    const { assignments } = withThese(false, 'b', 'c');
+    expect(recheck(assignments, facts).dropped).toEqual([{ assignment: assignments[1], conflicts: MET }]);
+    const insisted = [{ submission_id: 's', supporter_id: 'c' }];
+    expect(recheck(assignments, facts, insisted).kept).toEqual(assignments);
+  });
+
+  it('of a published queue asks beside all that was published', () => {
+    expect(codes(day, 's', 'c', withThese(true, 'b'))).toEqual([]);
+  });
+});
+
+describe('a supporter whose price is capped below their reach', () => {
+  // The artist's 3 credits aim at 3,000. `wide` fits the genre less and would reach 5,000 for 1 credit.
+  const exact = { family: 'Electronic', subgenre: 'House' };
+  const wide = { followers: 83_400, credits_cap: 1, genres: [{ family: 'Electronic', subgenre: null }] };
+  const day = queueInput(
+    {
+      submissions: [submission('s', 'a')],
+      supporters: [supporter('wide', wide), supporter('fit', { followers: 49_000, genres: [exact] })],
+    },
+    { reach_per_credit: 1_000, default_reach_factor: 0.06 },
+    { a: 3 },
+  );
+  const facts = prepareFacts(day);
+  const order = (state: QueueState, of = facts) =>
+    nextCandidates('s', state, of).map(({ assignment }) => assignment.supporter_id);
+
+  it('is worth no more than the reach that is missing', () => {
+    expect(facts.supporters.map(({ reach, price }) => [reach, price])).toEqual([
+      [2_940, 3],
+      [5_004, 1],
+    ]);
+    expect(order(EMPTY)).toEqual(['fit', 'wide']);
+    expect(nextCandidates('s', EMPTY, facts).map(({ value }) => Math.round(value))).toEqual([2_352, 1_680]);
+    expect(fillGaps(facts)('s', new Set())).toMatchObject({ supporter_id: 'fit' });
+  });
+
+  it('counts whole where nothing is missing any more', () => {
+    const [first] = nextCandidates('s', EMPTY, facts);
+    if (first === undefined) throw new Error('nobody');
+    const had = { ...first.assignment, supporter_id: 'else', credits: 0, reach: 3_000 };
+    expect(order({ held: false, assignments: [had] })).toEqual(['wide', 'fit']);
+    expect(order({ held: false, assignments: [{ ...had, reach: 2_000 }] })).toEqual(['fit', 'wide']);
+  });
+});
+
+describe('a pair no reason can put right', () => {
+  const pair = { submission_id: 's', supporter_id: 'b' };
+  const insist = (change: Partial<QueueInput>, state = EMPTY) =>
+    placeAssignment(pair, state, prepareFacts({ ...DAY, ...change }), { override: true });
+
+  it('is one of a submission that is due later', () => {
+    const later = { submissions: [submission('s', 'a', { support_date: '2026-05-05' })] };
+    const conflicts = [{ code: 'submission_not_open', facts: { support_date: '2026-05-05' } }];
+    expect(checkPair(pair, EMPTY, prepareFacts({ ...DAY, ...later }))).toEqual(conflicts);
+    expect(insist(later)).toEqual({ assignment: null, conflicts });
+  });
+
+  it('is one that is in the queue already', () => {
+    const { assignment } = insist({});
+    const state = { held: false, assignments: assignment === null ? [] : [assignment] };
+    expect(insist({}, state)).toMatchObject({ assignment: null, conflicts: [{ code: 'already_in_queue' }] });
+  });
+});
+
+describe('what other assignments of the queue say', () => {
+  it('is nothing where the org knows no cool-down of pairs', () => {
+    const submissions = [submission('s', 'a'), submission('u', 'b')];
+    const free = { ...DAY, submissions, settings: { ...DAY.settings, pair_cooldown_days: 0 } };
+    const facts = prepareFacts({
+      ...free,
+      balances: ['a', 'b'].map((id) => ({ member_id: id, spendable: 2 })),
+    });
+    const { assignment } = placeAssignment({ submission_id: 's', supporter_id: 'b' }, EMPTY, facts);
+    const state = { held: false, assignments: assignment === null ? [] : [assignment] };
+    expect(state.assignments).toHaveLength(1);
+    expect(checkPair({ submission_id: 'u', supporter_id: 'a' }, state, facts)).toEqual([]);
+  });
+});
+
+describe('a draft that is checked anew', () => {
+  it('is judged by positions, in whatever order it is given', () => {
+    const { assignments } = planned(DAY);
+    const balances = ['a', 'z'].map((member_id) => ({ member_id, spendable: 1 }));
+    const facts = prepareFacts({ ...DAY, balances });
+    const dropped = (given: readonly QueueAssignment[]) =>
+      recheck(given, facts).dropped.map(({ assignment }) => assignment.position);
+    const last = ['s', 't'].map(
+      (id) => assignments.filter((one) => one.submission_id === id).at(-1)?.position,
+    );
+    expect(dropped(assignments)).toEqual(last.sort());
+    expect(dropped([...assignments].reverse())).toEqual(last);
+  });
+
+  it('moves an assignment whose time is taken to the next one, not to one before', () => {
+    const facts = prepareFacts({ ...DAY, taken: [{ member_id: 'b', at: at(15) }] });
+    const pair = { submission_id: 's', supporter_id: 'b' };
+    const { assignment } = placeAssignment(pair, EMPTY, prepareFacts(DAY), { from: at(15) });
+    if (assignment === null) throw new Error('nothing was placed');
+    expect(recheck([assignment], facts).moved).toEqual([{ ...pair, from: at(15), to: at(16) }]);
+  });
+
+  it('loses who was asked for the submission by another queue meanwhile', () => {
+    const [first] = planned(DAY).assignments;
+    if (first === undefined) throw new Error('nothing was planned');
+    const submissions = DAY.submissions.map((one) => ({ ...one, asked_supporters: [first.supporter_id] }));
+    expect(recheck([first], prepareFacts({ ...DAY, submissions })).dropped).toEqual([
+      {
+        assignment: first,
+        conflicts: [{ code: 'already_asked', facts: { submission_id: first.submission_id } }],
+      },
+    ]);
   });
 });
 

@@ -31,6 +31,7 @@ export type { PlacementCode, PlacementConflict, QueueState } from './queue-place
 const NEVER_OVERRIDDEN: readonly PlacementCode[] = [
   'submission_not_open',
   'supporter_unknown',
+  'no_account',
   'already_in_queue',
   'budget',
   'no_slot_left',
@@ -67,9 +68,7 @@ function place(
   const known = facts.submission.get(pair.submission_id);
   const supporter = facts.supporter.get(pair.supporter_id);
   const refused = conflicts.some(({ code }) => !override || NEVER_OVERRIDDEN.includes(code));
-  if (refused || known === undefined || supporter === undefined || supporter.supporter.account_id === null) {
-    return { assignment: null, conflicts };
-  }
+  if (refused || known === undefined || supporter === undefined) return { assignment: null, conflicts };
   const { window } = facts;
   const busy = planned.busy(supporter);
   const slotAt = nextSlot(from, busy, window) ?? nextSlot(window.first, busy, window);

@@ -9,6 +9,8 @@ import { worthOf } from './queue-generation-plan.js';
 
 /** More than any bundle is worth, so that a row with a supporter beats every row without. */
 const SERVED = 1e9;
+/** More than any bundle is worth, and less than a row: of rows that cannot all have a supporter, one that is owed a replacement. */
+const OWED = 1e7;
 /** How often a supporter who was chosen for two rows is withdrawn from one of them. */
 const CLASH_ROUNDS = 4;
 
@@ -119,7 +121,7 @@ export class BundleSolver {
     let sum = 0;
     for (const i of new Set(chosen.map((p) => pairs.rowOf[p] as number))) {
       const costs = costsOf(i);
-      if (mustServe) sum += SERVED;
+      if (mustServe) sum += rewardOf(pairs.rows[i] as DemandRow);
       for (const p of chosen) {
         if (pairs.rowOf[p] === i)
           sum += (pairs.value[p] as number) - (costs[pairs.supporterOf[p] as number] as number);
@@ -139,6 +141,7 @@ export class BundleSolver {
   }
 
   private attempt(buyer: Buyer, costsOf: CostsOf, mustServe: boolean, considered?: Uint8Array): Attempt {
+    const { pairs } = this;
     const { budget } = buyer;
     const tables = buyer.rows.map((i) => this.table(i, budget, costsOf(i)));
     if (considered !== undefined)
@@ -146,7 +149,11 @@ export class BundleSolver {
     let total: Float64Array = new Float64Array(budget + 1);
     const shares: Int32Array[] = [];
     tables.forEach((table, n) => {
-      const worth = worths(table, budget, mustServe);
+      const worth = worths(
+        table,
+        budget,
+        mustServe ? rewardOf(pairs.rows[buyer.rows[n] as number] as DemandRow) : 0,
+      );
       const share = new Int32Array(budget + 1);
       if (n === 0) {
         for (let c = 0; c <= budget; c++) share[c] = c;
@@ -206,12 +213,17 @@ export class BundleSolver {
   }
 }
 
-function worths({ best, items }: Table, budget: number, mustServe: boolean): Float64Array {
-  if (!mustServe) return best;
+function rewardOf({ owed }: DemandRow): number {
+  return owed ? SERVED + OWED : SERVED;
+}
+
+/** @param reward for having a supporter at all; 0 = none */
+function worths({ best, items }: Table, budget: number, reward: number): Float64Array {
+  if (reward === 0) return best;
   return Float64Array.from({ length: budget + 1 }, (_, c) => {
-    if ((best[c] as number) > 0) return SERVED + (best[c] as number);
+    if ((best[c] as number) > 0) return reward + (best[c] as number);
     const single = items.singleGain[c] as number;
-    return single === Number.NEGATIVE_INFINITY ? 0 : SERVED + single;
+    return single === Number.NEGATIVE_INFINITY ? 0 : reward + single;
   });
 }
 

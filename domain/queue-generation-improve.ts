@@ -5,7 +5,7 @@
  */
 import { BundleSolver, type CostsOf } from './queue-generation-bundle.js';
 import type { Buyer, DemandRow, QueuePairs } from './queue-generation-pairs.js';
-import { QueuePlan, worthOf } from './queue-generation-plan.js';
+import { compareServed, QueuePlan, worthOf } from './queue-generation-plan.js';
 import type { SlotPrices } from './queue-generation-prices.js';
 
 /** Less than that is rounding. */
@@ -67,12 +67,8 @@ function rearrange(plan: QueuePlan, b: number): void {
       if (fits) plan.add(p);
       return fits;
     });
-    if (
-      fit &&
-      (plan.servedOf(b) > served || (plan.servedOf(b) === served && plan.valueOf(b) > value + EPSILON))
-    ) {
-      return true;
-    }
+    const more = compareServed(plan.servedOf(b), served);
+    if (fit && (more > 0 || (more === 0 && plan.valueOf(b) > value + EPSILON))) return true;
     plan.rollback(mark);
     return false;
   };
@@ -154,7 +150,8 @@ class Improvement {
       const mark = plan.mark();
       this.choose(b, how);
       const worse = how === 'free' && plan.valueOf(b) < value;
-      if (plan.servedOf(b) < served || (plan.servedOf(b) === served && worse)) plan.rollback(mark);
+      const more = compareServed(plan.servedOf(b), served);
+      if (more < 0 || (more === 0 && worse)) plan.rollback(mark);
       plan.commit();
     }
   }
@@ -163,7 +160,7 @@ class Improvement {
   private trial(b: number): boolean {
     const { plan, pairs } = this;
     const mark = plan.mark();
-    const served = plan.served;
+    const { served, servedOwed } = plan;
     const touched = new Map<number, number>();
     const waiting = [b];
     let gain = 0;
@@ -177,7 +174,8 @@ class Improvement {
       }
     }
     for (const [buyer, before] of touched) gain += plan.valueOf(buyer) - before;
-    if (plan.served > served || (plan.served === served && gain > EPSILON)) {
+    const more = compareServed(plan, { served, servedOwed });
+    if (more > 0 || (more === 0 && gain > EPSILON)) {
       plan.commit();
       return true;
     }

@@ -25,6 +25,8 @@ export interface DemandRow {
   target: number;
   /** Most assignments. */
   most: number;
+  /** It asks for what it was promised already: assignments that were skipped or failed. */
+  owed: boolean;
   /** Its pairs are `[firstPair, endPair)`, cheapest first. */
   firstPair: number;
   endPair: number;
@@ -174,6 +176,7 @@ export function buildPairs(facts: QueueFacts): { pairs: QueuePairs; counts: Pair
       buyer: -1,
       target: targetReachOf(budget, settings.reach_per_credit),
       most: submission.demand.kind === 'first' ? supporters.length : submission.demand.count,
+      owed: submission.demand.kind === 'replacement',
       firstPair: 0,
       endPair: 0,
       exclusive: [],

@@ -1,7 +1,18 @@
 /** A queue in the making: which pairs are chosen, what each rule still allows, and a way back from every trial. */
 import type { Buyer, DemandRow, QueuePairs } from './queue-generation-pairs.js';
 
-export class QueuePlan {
+/** How many rows have a supporter, and how many of those are owed a replacement: of as many served, those come first. */
+export interface Served {
+  served: number;
+  servedOwed: number;
+}
+
+/** Above 0 when `a` serves more, or as many with more of those that are owed a replacement. */
+export function compareServed(a: Served, b: Served): number {
+  return a.served - b.served || a.servedOwed - b.servedOwed;
+}
+
+export class QueuePlan implements Served {
   /** Chosen pairs per row, in the order of choice. */
   readonly chosen: number[][];
   /** Chosen pairs per supporter. */
@@ -10,6 +21,8 @@ export class QueuePlan {
   readonly spent: Int32Array;
   /** Rows with at least one supporter. */
   served = 0;
+  /** Those of them that are owed a replacement. */
+  servedOwed = 0;
   private readonly worth: Float64Array;
   private readonly journal: number[] = [];
 
@@ -56,11 +69,15 @@ export class QueuePlan {
     return sum;
   }
 
-  servedOf(buyer: number): number {
-    let sum = 0;
-    for (const i of (this.pairs.buyers[buyer] as Buyer).rows)
-      if ((this.chosen[i] as number[]).length > 0) sum++;
-    return sum;
+  /** Whom a buyer's pairs serve, see {@link Served}. */
+  servedOf(buyer: number): Served {
+    const found = { served: 0, servedOwed: 0 };
+    for (const i of (this.pairs.buyers[buyer] as Buyer).rows) {
+      if ((this.chosen[i] as number[]).length === 0) continue;
+      found.served++;
+      if ((this.pairs.rows[i] as DemandRow).owed) found.servedOwed++;
+    }
+    return found;
   }
 
   value(): number {
@@ -115,13 +132,18 @@ export class QueuePlan {
     );
   }
 
+  private count(i: number, change: 1 | -1): void {
+    this.served += change;
+    if ((this.pairs.rows[i] as DemandRow).owed) this.servedOwed += change;
+  }
+
   private put(p: number): void {
     const { pairs } = this;
     const i = pairs.rowOf[p] as number;
     const j = pairs.supporterOf[p] as number;
     const { buyer } = pairs.rows[i] as DemandRow;
     const chosen = this.chosen[i] as number[];
-    if (chosen.push(p) === 1) this.served++;
+    if (chosen.push(p) === 1) this.count(i, 1);
     (this.held[j] as number[]).push(p);
     this.spent[buyer] = (this.spent[buyer] as number) + (pairs.price[j] as number);
     this.worth[i] = worthOf(pairs, i, chosen);
@@ -136,7 +158,7 @@ export class QueuePlan {
     const held = this.held[j] as number[];
     chosen.splice(chosen.indexOf(p), 1);
     held.splice(held.indexOf(p), 1);
-    if (chosen.length === 0) this.served--;
+    if (chosen.length === 0) this.count(i, -1);
     this.spent[buyer] = (this.spent[buyer] as number) - (pairs.price[j] as number);
     this.worth[i] = worthOf(pairs, i, chosen);
   }

@@ -7,17 +7,40 @@
  * the result depends on the input alone.
  */
 import type { Buyer, DemandRow, QueuePairs } from './queue-generation-pairs.js';
-import type { QueuePlan } from './queue-generation-plan.js';
+import { compareServed, type QueuePlan } from './queue-generation-plan.js';
 
 /** Steps of the searches beyond matching, each a look at one pair. */
 const SEARCH_STEPS = 2_000_000;
 const TRADE_STEPS = 400;
 
-/** Serves as many rows as it can, each by one supporter; the plan must be empty. */
+/**
+ * Serves as many rows as it can, each by one supporter; of as many, those that are owed a replacement first (lifecycles.md,
+ * "assignment", step 3). A path never takes a row's last supporter away, so in a matching whoever is served first stays
+ * served and costs nobody else anything. Where shared budgets and cool-downs make it cost a row after all, the order
+ * without preference stands. The plan must be empty.
+ */
 export function serveMost(plan: QueuePlan): void {
   const { pairs } = plan;
-  const paths = new AugmentingPaths(plan);
   const order = pairs.rows.map((_, i) => i).sort((a, b) => choices(pairs, a) - choices(pairs, b) || a - b);
+  const owed = order.filter((i) => (pairs.rows[i] as DemandRow).owed);
+  if (owed.length === 0 || owed.length === order.length) {
+    serveInOrder(plan, order);
+    return;
+  }
+  serveInOrder(plan, [...owed, ...order.filter((i) => !(pairs.rows[i] as DemandRow).owed)]);
+  const { served, servedOwed } = plan;
+  const preferred = plan.chosen.flat();
+  for (const p of preferred) plan.remove(p);
+  serveInOrder(plan, order);
+  if (compareServed(plan, { served, servedOwed }) > 0) return;
+  for (const p of plan.chosen.flat()) plan.remove(p);
+  for (const p of preferred) plan.add(p);
+  plan.commit();
+}
+
+function serveInOrder(plan: QueuePlan, order: number[]): void {
+  const { pairs } = plan;
+  const paths = new AugmentingPaths(plan);
   for (const i of order) paths.serve(i, Number.POSITIVE_INFINITY, true);
   plan.commit();
   const most = mostServable(pairs);

@@ -47,7 +47,7 @@ describe('an assignment', () => {
     ]);
     expect(draft).toMatchObject({ total_slots: 2, filled_slots: 1 });
     expect(draft.explanation).toMatchObject({
-      rule_version: 'queue-1',
+      rule_version: 'queue-2',
       counts: { submissions: 1, served: 1, supporters: 1, used_supporters: 1, allowed_pairs: 1 },
       totals: { credits: 2, reach: 630, value: 525 },
     });
@@ -396,5 +396,22 @@ describe('days', () => {
     const { totals } = draft.explanation;
     expect(totals.credits).toBeGreaterThan(245);
     expect(totals.value).toBeGreaterThan(0.97 * totals.value_bound);
+  });
+});
+
+describe('a submission that lost its supporters to others in several ways', () => {
+  it('says that the slots were taken, and how many were lost which way', () => {
+    // One slot each: for the track of another artist, and for one of the two of this one.
+    const tracks = ['s1', 's2'].map((id) => submission(id, 'a', { subgenres: ['Techno'] }));
+    const given = queueInput(
+      { submissions: [submission('r', 'z'), ...tracks], supporters: [supporter('b'), supporter('c')] },
+      { accounts_daily_cap: 1 },
+      { a: 5, z: 5 },
+    );
+    const draft = generateQueue(given);
+    expect(violations(draft, given)).toEqual([]);
+    expect(draft.unfilled.filter(({ served }) => !served)).toMatchObject([
+      { member_id: 'a', code: 'slots_taken', facts: { eligible: 2, slots_taken: 1, queue_conflict: 1 } },
+    ]);
   });
 });

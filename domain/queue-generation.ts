@@ -20,7 +20,7 @@ import type { QueueAssignment, QueueDraft, QueueExplanation, QueueInput } from '
 export * from './queue-generation-types.js';
 
 /** Changes whenever the same input may give another queue. */
-export const QUEUE_RULE_VERSION = 'queue-1';
+export const QUEUE_RULE_VERSION = 'queue-2';
 
 /**
  * Generates the queue of a date.

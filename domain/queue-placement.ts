@@ -19,6 +19,8 @@ export type PlacementCode =
   /** The submission is not open any more (withdrawn, closed), or not of this org. */
   | 'submission_not_open'
   | 'supporter_unknown'
+  /** The member has no account to repost from. */
+  | 'no_account'
   /** The pair is in the queue already. */
   | 'already_in_queue'
   /** The member's credits left in the queue do not buy it. */
@@ -113,12 +115,13 @@ export function conflictsAgainst(
   slots = true,
 ): PlacementConflict[] {
   const { submission } = known;
-  const { member_id: self } = supporter.supporter;
+  const { member_id: self, account_id, handle } = supporter.supporter;
   const { value: affinity } = affinityOf(submission, supporter.supporter, facts);
   const conflicts: PlacementConflict[] = conflictsOfPair(known, supporter, affinity, facts);
   const add = (code: PlacementCode, because: PlacementConflict['facts']) => {
     if (!conflicts.some((other) => other.code === code)) conflicts.push({ code, facts: because });
   };
+  if (account_id === null || handle === null) add('no_account', { member_id: self });
   if (submission.support_date > facts.input.date) {
     add('submission_not_open', { support_date: submission.support_date });
   }

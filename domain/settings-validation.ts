@@ -3,6 +3,7 @@
  * wrong type are problems too, never exceptions.
  */
 import { isTimezone } from './calendar.js';
+import { LAST_CUTOFF_MINUTES, NOTICE_MINUTES } from './daily-queue.js';
 import { adjacencyProblems } from './genre.js';
 import { ON_BREACH, type OrgSettings, TARGET_BAND_MODES } from './settings.js';
 import { type SettingsProblem, thresholdProblems, tierPolicyProblems } from './tiers.js';
@@ -200,12 +201,23 @@ function queueProblems({ queue_hours: hours }: OrgSettings): SettingsProblem[] {
     ['generate_at', 'approval_cutoff', 'Let the approval cut-off come after the generation.'],
     ['generate_at', 'no_generation_after', 'Let the end of generation come after its start.'],
   ] as const;
-  return order.flatMap(([earlier, later, message]) => {
+  const problems = order.flatMap(([earlier, later, message]): SettingsProblem[] => {
     const from = minutesOf(hours?.[earlier]);
     const to = minutesOf(hours?.[later]);
     if (from === null || to === null || from < to) return [];
     return [{ path: `queue_hours.${later}`, code: 'times_out_of_order', message }];
   });
+  const cutoff = minutesOf(hours?.approval_cutoff);
+  const windowEnd = minutesOf(hours?.window_end);
+  if (problems.length > 0 || cutoff === null || windowEnd === null) return problems;
+  if (cutoff + LAST_CUTOFF_MINUTES > windowEnd) {
+    problems.push({
+      path: 'queue_hours.approval_cutoff',
+      code: 'no_slot_left',
+      message: `Let the approval cut-off come at least ${LAST_CUTOFF_MINUTES} minutes before the window for slots ends: supporters hear of a slot ${NOTICE_MINUTES} minutes before it, and publishing takes its time.`,
+    });
+  }
+  return problems;
 }
 
 function restProblems(settings: OrgSettings): SettingsProblem[] {

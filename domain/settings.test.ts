@@ -134,6 +134,12 @@ describe('settingsProblems', () => {
       'times_out_of_order',
     ],
     [
+      'a cut-off that leaves no slot',
+      { queue_hours: { approval_cutoff: '21:26' } },
+      'queue_hours.approval_cutoff',
+      'no_slot_left',
+    ],
+    [
       'a last generation before the first',
       { queue_hours: { no_generation_after: '06:00' } },
       'queue_hours.no_generation_after',

@@ -230,6 +230,14 @@ describe('choice', () => {
     expect(proposal.criteria.stopped_by).toBe('budget');
   });
 
+  it('says it is the credits where they are left over, but buy nobody who is left', () => {
+    // Costs 6 of 5 credits, which are not used up.
+    const candidates = [candidate('a', { followers: 60_000 }), candidate('b')];
+    const proposal = buildProposal(input({ candidates, budget: 5 }));
+    expect(chosen(proposal)).toEqual(['b']);
+    expect(proposal.criteria.stopped_by).toBe('budget');
+  });
+
   it('pays for nobody who would reach nobody', () => {
     const proposal = buildProposal(input({ candidates: [candidate('a', { followers: 16 })] }));
     expect(proposal.criteria).toMatchObject({

@@ -75,13 +75,23 @@ describe('the schedules of all orgs at a start', () => {
   });
 
   it('are no longer tried when the worker stops', async () => {
-    const queue = taskQueue('stopped');
-    const scheduler = createOrgScheduler(slow, queue, worker, listen().log, { deadlineMs: 500 });
+    const [stopped, going] = [taskQueue('stopped'), taskQueue('going')];
+    const begin = async (queue: string) => {
+      const scheduler = createOrgScheduler(slow, queue, worker, listen().log, { deadlineMs: 500 });
+      await scheduler.ensureAll();
+      return scheduler;
+    };
     line.hold();
-    await scheduler.ensureAll();
-    await scheduler.stop();
+    const first = await begin(stopped);
+    await first.stop();
+    // Another that begins later and is not stopped: once it has made its Schedules, the first had its time.
+    const second = await begin(going);
     line.cut();
-    expect(await states(queue)).toEqual(['missing', 'missing']);
+    await eventually('those of the other are made', async () =>
+      (await states(going)).every((state) => state === 'active'),
+    );
+    expect(await states(stopped)).toEqual(['missing', 'missing']);
+    await second.stop();
   });
 
   it('fail the start when Temporal refuses', async () => {

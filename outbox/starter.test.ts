@@ -22,7 +22,8 @@ beforeAll(async () => {
   line = await openHeldLine(world.config.TEMPORAL_ADDRESS);
   connection = await Connection.connect({ address: line.address });
   const overLine = createStarter(new Client({ connection }), world.config.SPARK_TASK_QUEUE, {
-    deadlineMs: 300,
+    // Long enough for a machine that is busy.
+    deadlineMs: 2_000,
   });
   starter = {
     ...overLine,

@@ -47,7 +47,7 @@ test('a kept demo says with which commands to look at it, what time it is there,
   expect(report).toMatch(/a day passes in 72 s, so no queue is drafted by itself any more/);
   // As many days ahead as the API takes, and until noon of that day.
   expect(report).toContain(
-    'POST /v1/queues {"date":"2026-04-08"} asks for that of a later day, up to 7 ahead: you have until 12:00 of that day, now 8 min,',
+    'POST /v1/queues {"date":"2026-04-08"} then asks for that of a later day, up to 7 ahead: you have until 12:00 of that day, now 8 min,',
   );
   expect(report).toContain(
     'PATCH /v1/automations/daily-queue {"status":"enabled"} drafts one each morning again, to be approved from 06:00 to 12:00, for 18 s.',

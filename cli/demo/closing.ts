@@ -177,8 +177,8 @@ function queueLines(clock: BusinessClock): string[] {
   const morning = ((CUT_OFF - GENERATED_AT) / 24) * daySeconds;
   return [
     `Queues: a day passes in ${daySeconds} s, so no queue is drafted by itself any more; what is approved waits for one. As admin:`,
-    `  POST /v1/queues {"date":"${date}"} asks for that of a later day, up to ${MOST_DAYS_AHEAD} ahead: you have until ${hour(CUT_OFF)} of that day, now ${Math.floor(ahead)} min, to look and approve.`,
     `  PATCH /v1/automations/daily-queue {"status":"enabled"} drafts one each morning again, to be approved from ${hour(GENERATED_AT)} to ${hour(CUT_OFF)}, for ${Math.round(morning)} s.`,
+    `  POST /v1/queues {"date":"${date}"} then asks for that of a later day, up to ${MOST_DAYS_AHEAD} ahead: you have until ${hour(CUT_OFF)} of that day, now ${Math.floor(ahead)} min, to look and approve.`,
     '  Deadlines of reviews and proofs run on.',
   ];
 }

@@ -127,7 +127,6 @@ export async function changeSettings(admin: ApiClient, change: Record<string, un
 
 /**
  * No queue is drafted by itself any more, so that none lapses, and moves what waits for it, while somebody looks around.
- * One that is asked for is made.
  */
 export async function holdQueues(admin: ApiClient): Promise<void> {
   await admin.must(z.unknown(), 'PATCH', '/v1/automations/daily-queue', { status: 'disabled' });

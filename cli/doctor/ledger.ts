@@ -102,7 +102,8 @@ async function checkSettledHolds(db: Db): Promise<Finding[]> {
     supporter_id: string;
     fee_percent: number;
   }>`
-    select h.org_id, h.assignment_id, h.amount, a.status, a.supporter_id, s.fee_percent
+    select h.org_id, h.assignment_id, h.amount, a.status, a.supporter_id,
+      coalesce(a.fee_percent, s.fee_percent) as fee_percent
     from public.soundcloud_credit_holds h
     join public.soundcloud_queue_assignments a on a.org_id = h.org_id and a.id = h.assignment_id
     join public.soundcloud_settings s on s.org_id = h.org_id

@@ -1,7 +1,7 @@
 /** Whether Temporal answers, knows us, has workers, and runs the workflows that the database says are open. */
 import type { Client } from '@temporalio/client';
 import type { Config } from '../../config/config.js';
-import { createTemporalClient } from '../../config/temporal.js';
+import { createTemporalClient, PROVIDER_QUEUES } from '../../config/temporal.js';
 import { inspectSchedule, orgSchedules, restoreOrgSchedules } from '../../outbox/schedules.js';
 import { createStarter, type Starter } from '../../outbox/starter.js';
 import { SEARCH_ATTRIBUTES } from '../../sandbox/temporal.js';
@@ -12,7 +12,7 @@ const PARALLEL = 16;
 const NAMED = 5;
 const TIMEOUT_MS = 5_000;
 /** Queues that need a worker: workflows and database activities, and one per outside system. */
-const QUEUE_SUFFIXES = ['', '-soundcloud', '-email', '-webhooks'];
+const QUEUE_SUFFIXES = ['', ...PROVIDER_QUEUES.map((name) => `-${name}`)];
 
 /**
  * Looks at Temporal.

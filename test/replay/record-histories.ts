@@ -279,7 +279,7 @@ const STORIES: Record<string, (world: World, save: Save) => Promise<void>> = {
   async 'queue: warned, lapsed, asked for again, lapsed'(world, save) {
     const queue = await addQueueOrg(world, await businessNow(world), {
       min_approval_hours: 4,
-      no_generation_after: '23:59',
+      no_generation_after: '21:00',
     });
     const first = await startQueue(world, queue);
     await first.result();
@@ -299,8 +299,8 @@ const STORIES: Record<string, (world: World, save: Save) => Promise<void>> = {
 
   async 'queue: asked again while it ends, approved in time and found late'(world, save) {
     const queue = await addQueueOrg(world, await businessNow(world), {
-      min_approval_hours: 6,
-      no_generation_after: '23:59',
+      min_approval_hours: 4,
+      no_generation_after: '21:00',
     });
     await world.db
       .updateTable('soundcloud_settings')
@@ -329,7 +329,7 @@ const STORIES: Record<string, (world: World, save: Save) => Promise<void>> = {
   },
 
   async 'queue: edited, refused, approved, published, settled'(world, save) {
-    const queue = await addQueueOrg(world, await businessNow(world), { approval_cutoff: '23:59' });
+    const queue = await addQueueOrg(world, await businessNow(world), { approval_cutoff: '21:00' });
     const handle = await startQueue(world, queue);
     await reached(world, queue, 'approval');
     const by = queue.adminId;

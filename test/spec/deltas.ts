@@ -71,6 +71,9 @@ export const ADDED_COLUMNS: Readonly<Record<string, string[]>> = {
     'reach',
     'reach_factor',
     'outcome_reason',
+    // What the supporter was promised with it, beside the price (decision 0087).
+    'fee_percent',
+    'unrepost_after_hours',
     // What a submission is still owed follows from the rows (lifecycles, "assignment").
     'replacement_for',
   ],
@@ -171,6 +174,14 @@ export const REQUIRED_BEYOND_SPEC: readonly string[] = [
   'soundcloud_mail_events.object_type',
   'soundcloud_attribution_snapshots.parent_type',
 ];
+
+/** References of the spec that follow from others (decision 0012): column → the references it follows from. */
+export const IMPLIED_REFERENCES: Readonly<Record<string, [string, string]>> = {
+  'soundcloud_repost_credit_ledger.org_id': [
+    'soundcloud_repost_credit_ledger.member_id',
+    'soundcloud_members.org_id',
+  ],
+};
 
 /** Unique constraints beyond the spec's, on spec tables (decision 0010); columns after org_id. */
 export const ADDED_UNIQUES: Readonly<Record<string, string[][]>> = {

@@ -4,6 +4,9 @@ import { withOrg } from '../../db/client.js';
 import { readClock } from '../../db/clock.js';
 import { postCredits } from '../../db/credits.js';
 import { emitEvent } from '../../db/events.js';
+import { keepTerms } from '../../db/queues.js';
+import { loadSettings } from '../../db/settings.js';
+import { currentTerms } from '../../domain/assignment-terms.js';
 import { dateOf, HOUR_MS, toBusiness } from '../../domain/calendar.js';
 import { assignmentState, assignmentWorkflowId } from '../../workflows/assignment/contract.js';
 import { eventually } from './review-facts.js';
@@ -139,6 +142,13 @@ export function assignmentsOf(world: World, now?: () => Promise<number>) {
         )
         .returning(['id', 'supporter_id'])
         .execute();
+      const settings = await loadSettings(trx, orgId);
+      await keepTerms(
+        trx,
+        orgId,
+        made.map(({ id }) => id),
+        currentTerms(settings),
+      );
       await postCredits(
         trx,
         orgId,

@@ -56,8 +56,11 @@ export function schedulesOf(world: World) {
         returning id
       )
       insert into public.soundcloud_queue_assignments
-        (org_id, queue_id, submission_id, supporter_id, position, credits_allocated, slot_at)
-      select ${orgId}, id, ${submission.id}, ${supporterId}, 1, 2, ${new Date(slotAt)} from queue
+        (org_id, queue_id, submission_id, supporter_id, position, credits_allocated, slot_at, fee_percent,
+          unrepost_after_hours)
+      select ${orgId}, queue.id, ${submission.id}, ${supporterId}, 1, 2, ${new Date(slotAt)}, settings.fee_percent,
+        settings.unrepost_after_hours
+      from queue join public.soundcloud_settings settings on settings.org_id = ${orgId}
       returning id`.execute(db);
     const id = rows[0]?.id;
     if (id === undefined) throw new Error('the assignment was not inserted');

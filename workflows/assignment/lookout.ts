@@ -45,7 +45,7 @@ export function createLookout(
       lists.push(found);
       at = found.checkedAt;
       degraded = found.degraded;
-      if (found.verdict === 'seen' || degraded) break;
+      if (found.verdict === 'seen' || found.repostedBefore === true || degraded) break;
     }
     return { key, outcome: 'answered', verdict: judgeLook(lists), at, degraded };
   }

@@ -7,6 +7,7 @@ import { addQueueOrg, settleAll, startQueue, type TestQueue } from '../../test/s
 import { eventually } from '../../test/support/review-facts.js';
 import { startTimeSkipping } from '../../test/support/time-skipping.js';
 import { createWorld, type World } from '../../test/support/world.js';
+import { SCHEDULED_START_TYPE, type ScheduledStartResult } from '../scheduled-start/contract.js';
 import { assignmentsSettledSignal, dailyQueueState, dailyQueueUpdates } from './contract.js';
 
 let env: TestWorkflowEnvironment;
@@ -39,6 +40,11 @@ describe('the cut-off', () => {
   it('is announced by the warnings that are still to come, then the queue lapses', async () => {
     // It is ten: of three hours and one hour before noon only the latter is ahead.
     const { queue, handle } = await drafted();
+    await world.db
+      .updateTable('soundcloud_settings')
+      .set({ slack_enabled: true, slack_webhook: world.sandbox.urls.slackWebhook })
+      .where('org_id', '=', queue.orgId)
+      .execute();
     await env.sleep('70 minutes');
     await eventually('the warning', async () =>
       (await queue.facts.notifications()).includes(`The queue of ${queue.date} waits for approval`),
@@ -56,6 +62,12 @@ describe('the cut-off', () => {
       `The queue of ${queue.date} is drafted`,
       `The queue of ${queue.date} lapsed`,
       `The queue of ${queue.date} waits for approval`,
+    ]);
+    // Slack is told of the warning that was given and of the lapse.
+    const slack = (await world.sandbox.admin.slackMessages()).map(({ text }) => text);
+    expect(slack).toEqual([
+      expect.stringMatching(/waits for approval.*It lapses in 1 h unless somebody approves it/s),
+      expect.stringContaining(`The queue of ${queue.date} lapsed`),
     ]);
   });
 
@@ -113,6 +125,108 @@ describe('approval', () => {
       (await handle.query(dailyQueueState)).refused.some(({ code }) => code === 'malformed_command'),
     );
     await handle.terminate('done');
+  });
+});
+
+describe('publishing', () => {
+  it('that Postgres refuses is told to ops once and waits in the inbox; mended, the queue goes out', async () => {
+    const { queue, handle } = await drafted();
+    await sql
+      .raw(
+        `create function public.refuse_publishing() returns trigger language plpgsql as
+         $$ begin raise exception 'not this queue'; end $$;
+         create trigger refuse_publishing before update on soundcloud_queues for each row
+         when (new.status = 'published' and new.org_id = '${queue.orgId}') execute function public.refuse_publishing()`,
+      )
+      .execute(world.db);
+    const wait = async () => {
+      const { rows } = await sql<{ stage: string; waiting_on: string; how_to_act: string }>`
+        select stage, waiting_on, how_to_act from soundcloud_waits where workflow_id = ${queue.workflowId}`.execute(
+        world.db,
+      );
+      return rows[0];
+    };
+    const health = async () => {
+      const { rows } = await sql<{ status: string; last_error_message: string; error_count: number }>`
+        select status, last_error_message, error_count from soundcloud_automation_health
+        where org_id = ${queue.orgId} and automation_name = 'daily-queue'`.execute(world.db);
+      return rows[0];
+    };
+    try {
+      await handle.executeUpdate(dailyQueueUpdates.approve, { args: [{ by: queue.adminId }] });
+      expect(await wait()).toMatchObject({
+        stage: 'publishing',
+        waiting_on: 'ops',
+        how_to_act: expect.stringContaining('automation daily-queue'),
+      });
+      expect((await handle.describe()).searchAttributes.Stage).toEqual(['publishing']);
+      // Each try gives up after less than two minutes, and the next comes five minutes later.
+      await env.sleep('25 minutes');
+      expect(await health()).toMatchObject({ status: 'error', last_error_message: 'not this queue' });
+      const told = (await queue.facts.notifications()).filter((title) =>
+        title.includes('could not be published'),
+      );
+      expect(told).toEqual([`The queue of ${queue.date} could not be published`]);
+      // Meanwhile nothing is out, nothing is paid, and a late command is answered.
+      expect(await queue.facts.heldCredits()).toBe(0);
+      await expect(
+        handle.executeUpdate(dailyQueueUpdates.regenerate, { args: [{ by: queue.adminId }] }),
+      ).rejects.toMatchObject({ cause: { type: 'queue_already_approved' } });
+    } finally {
+      await sql
+        .raw('drop trigger refuse_publishing on soundcloud_queues; drop function public.refuse_publishing()')
+        .execute(world.db);
+    }
+    await env.sleep('7 minutes');
+    await stage(queue, 'settling');
+    expect(await queue.facts.heldCredits()).toBe(3);
+    expect(await wait()).toMatchObject({ stage: 'settling' });
+    expect(await health()).toMatchObject({ status: 'healthy' });
+    expect((await queue.facts.events())['queue.published']).toBe(1);
+    await handle.terminate('done');
+  });
+});
+
+describe('the scheduled run of a date that was asked for ahead', () => {
+  const successes = async (orgId: string) => {
+    const { success_count } = await world.db
+      .selectFrom('soundcloud_automation_health')
+      .select('success_count')
+      .where('org_id', '=', orgId)
+      .where('automation_name', '=', 'daily-queue')
+      .executeTakeFirstOrThrow();
+    return success_count;
+  };
+  let runs = 0;
+  const scheduled = async ({ orgId }: TestQueue): Promise<ScheduledStartResult> => {
+    runs += 1;
+    return world.client.workflow.execute(SCHEDULED_START_TYPE, {
+      workflowId: `scheduled:${runs}:${orgId}`,
+      taskQueue: world.config.SPARK_TASK_QUEUE,
+      args: [{ orgId, automations: ['daily-queue'] }],
+    });
+  };
+
+  it('is a success of the automation, whether it finds the date drafted or over', async () => {
+    const { queue, handle } = await drafted();
+    expect(await successes(queue.orgId)).toBe(1);
+    expect(await scheduled(queue)).toMatchObject({ started: [], alreadyStarted: [queue.workflowId] });
+    expect(await successes(queue.orgId)).toBe(2);
+    await handle.executeUpdate(dailyQueueUpdates.approve, { args: [{ by: queue.adminId }] });
+    await stage(queue, 'settling');
+    await settleAll(world, queue, await env.currentTimeMs());
+    await handle.signal(assignmentsSettledSignal, {});
+    await handle.result();
+    expect(await scheduled(queue)).toMatchObject({ started: [queue.workflowId] });
+    expect(await successes(queue.orgId)).toBe(3);
+  });
+
+  it('says nothing of a date that is still to be drafted: its queue does', async () => {
+    const queue = await addQueueOrg(world, await env.currentTimeMs());
+    await scheduled(queue);
+    await stage(queue, 'approval');
+    expect(await successes(queue.orgId)).toBe(1);
+    await world.client.workflow.getHandle(queue.workflowId).terminate('done');
   });
 });
 

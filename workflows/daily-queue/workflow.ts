@@ -12,23 +12,29 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { QueueOpening } from '../../activities/queue.js';
+import type { FailedQueueStep, QueueOpening } from '../../activities/queue.js';
 import { DAY_MS, HOUR_MS, realWait } from '../../domain/calendar.js';
 import {
   checkQueueCommand,
   type DailyQueueState,
-  generateUntil,
   nextQueueAlarm,
   type QueueAlarm,
+  type QueueLimits,
+  queueLimits,
   queueWait,
+  warningOf,
 } from '../../domain/daily-queue.js';
 import {
   type QueueCommand,
   type QueueRefusalCode,
   readQueueCommand,
 } from '../../domain/daily-queue-commands.js';
-import type { QueueHours } from '../../domain/settings.js';
-import { databaseActivities, generationActivities, queueActivities } from '../shared/activities.js';
+import {
+  databaseActivities,
+  generationActivities,
+  publishingActivities,
+  queueActivities,
+} from '../shared/activities.js';
 import { receiveCommands } from '../shared/commands.js';
 import { createCourier } from '../shared/courier.js';
 import { searchAttributes } from '../shared/search-attributes.js';
@@ -45,6 +51,8 @@ import {
 
 /** Business time after which a draft that could not be generated is tried again. */
 const GENERATION_RETRY_MS = HOUR_MS / 4;
+/** The same for a queue that could not be published: its slots pass meanwhile. */
+const PUBLISHING_RETRY_MS = HOUR_MS / 12;
 
 /** The lifecycle of one queue; its id is built by `dailyQueueId`. Safe to start twice: a closed row ends it at once. */
 export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> {
@@ -54,8 +62,8 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
   const label = `Queue of ${date}`;
   let known: DailyQueueState | undefined;
   let businessNow = () => 0;
-  /** Until when a draft may be generated; read before anything is settled. */
-  let lastMoment!: { at: number; hours: QueueHours };
+  /** By the org's hours as they are now; read before anything is settled. */
+  let limits!: QueueLimits;
   /** False while a step is under way: the rows may then be ahead of the state, so a refusal must wait for its end. */
   let settled = false;
   let told = false;
@@ -67,7 +75,7 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
     read: readQueueCommand,
     check: (command) =>
       known !== undefined && settled
-        ? checkQueueCommand(known, command, businessNow(), lastMoment, requested)
+        ? checkQueueCommand(known, command, businessNow(), limits, requested)
         : { ok: true },
     view,
     now: () => businessNow(),
@@ -97,7 +105,7 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
   const waiting = createWaiting(clock, opening.timezone);
   const courier = createCourier(orgId, label, []);
   businessNow = waiting.now;
-  lastMoment = lastMomentOf(opening);
+  limits = limitsOf(opening);
   let queue = opening.state;
   adopt(queue);
 
@@ -124,10 +132,9 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
     }
 
     // 3. Publish: at once.
-    if (queue.stage === 'publishing') {
-      const input = { ...target, revision: queue.revision, now: waiting.now() };
-      const result = await queueActivities().publishQueue.executeWithOptions({ summary: label }, [input]);
-      adopt(result.state);
+    while (queue.stage === 'publishing') {
+      await publish();
+      if (workflowInfo().continueAsNewSuggested && queue.stage === 'publishing') await carryOn();
     }
 
     // 4. Until every assignment is settled.
@@ -141,13 +148,12 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
     requested = false;
     settled = false;
     const found = await db.openQueue.executeWithOptions({ summary: label }, [target]);
-    lastMoment = lastMomentOf(found);
+    limits = limitsOf(found);
     adopt(found.state);
   }
 
-  /** Until when a draft may be generated, by the org's hours as they are now. */
-  function lastMomentOf({ timezone, hours }: QueueOpening) {
-    return { at: generateUntil(date, timezone, hours), hours };
+  function limitsOf({ timezone, hours }: QueueOpening) {
+    return queueLimits(date, timezone, hours);
   }
 
   async function generate() {
@@ -157,7 +163,7 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
     requested = false;
     for (;;) {
       const now = waiting.now();
-      if (now > lastMoment.at) {
+      if (now > limits.generateUntil) {
         await db.missQueue.executeWithOptions({ summary: label }, [{ ...target, stepId, now }]);
         return adopt({ ...queue, stage: 'closed', status: 'lapsed' });
       }
@@ -166,18 +172,36 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
         const { state } = await generateQueue.executeWithOptions({ summary: label }, [drafting]);
         return adopt(state.stage === 'generation' ? { ...state, stage: 'closed' } : state);
       } catch (error) {
-        await reportFailure(error, stepId);
+        await reportFailure(error, 'generate', stepId);
         await sleep(realWait(clock, GENERATION_RETRY_MS), { summary: `generate again: ${label}` });
       }
     }
   }
 
-  async function reportFailure(error: unknown, stepId: string) {
+  async function publish() {
+    const { revision } = queue;
+    const { publishQueue } = publishingActivities();
+    try {
+      const input = { ...target, revision, now: waiting.now() };
+      adopt((await publishQueue.executeWithOptions({ summary: label }, [input])).state);
+    } catch (error) {
+      await reportFailure(error, 'publish', `publish:${revision}`);
+      const again = waiting.now() + PUBLISHING_RETRY_MS;
+      settled = true;
+      // Whatever comes meanwhile is for the draft, which is approved.
+      while (await waiting.until(() => inbox.hasWork(), again, `publish again: ${label}`)) {
+        for (let command = inbox.next(); command !== undefined; command = inbox.next()) await handle(command);
+      }
+      settled = false;
+    }
+  }
+
+  async function reportFailure(error: unknown, step: FailedQueueStep, stepId: string) {
     if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
     const reason = error.cause?.message ?? 'unknown';
-    log.error('the queue could not be generated', { reason });
+    log.error('a step of the queue failed', { step, reason });
     await db.reportQueueFailure.executeWithOptions({ summary: label }, [
-      { ...target, stepId, reason, now: waiting.now() },
+      { ...target, step, stepId, reason, now: waiting.now() },
     ]);
   }
 
@@ -218,7 +242,10 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
     if (alarm.kind === 'warning') {
       const warning = { ...target, hours: alarm.hours, approveBy: alarm.at + alarm.hours * HOUR_MS, now };
       const { state } = await db.warnOfCutoff.executeWithOptions({ summary: label }, [warning]);
-      return adopt(state);
+      adopt(state);
+      // A command may have moved the queue on before the step was taken: then nobody was warned.
+      if (state.stage === 'approval') courier.slack({ about: label, ...warningOf(date, alarm.hours) });
+      return;
     }
     const { state } = await queueActivities().lapseQueue.executeWithOptions({ summary: label }, [
       { ...target, revision: queue.revision, now },
@@ -233,7 +260,7 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
   }
 
   async function handle(command: QueueCommand) {
-    const check = checkQueueCommand(queue, command, waiting.now(), lastMoment);
+    const check = checkQueueCommand(queue, command, waiting.now(), limits);
     if (!check.ok) return refuse(command, check.code, check.reason);
     const now = waiting.now();
     const step = { ...target, stepId: command.commandId, command, now };
@@ -244,7 +271,7 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
     try {
       settle(command, await generationActivities().generateQueue.executeWithOptions(options, [step]));
     } catch (error) {
-      await reportFailure(error, command.commandId);
+      await reportFailure(error, 'generate', command.commandId);
       await refuse(
         command,
         'generation_failed',
@@ -274,7 +301,7 @@ export async function dailyQueueWorkflow(input: DailyQueueInput): Promise<void> 
 
   function refuseTheRest() {
     return inbox.refuseTheRest(async (command) => {
-      const check = checkQueueCommand(queue, command, waiting.now(), lastMoment, requested);
+      const check = checkQueueCommand(queue, command, waiting.now(), limits, requested);
       const { code, reason } = check.ok ? { code: 'queue_closed' as const, reason: 'It is closed.' } : check;
       await refuse(command, code, reason);
     });

@@ -41,6 +41,10 @@ export async function scheduledStartWorkflow(input: ScheduledStartInput): Promis
       if (wait > 0) await sleep(realWait(clock, wait), { summary: `${automation} at ${timing.timeOfDay}` });
     }
     const workflowId = lifecycle.workflowId(orgId, date);
+    if (automation === 'daily-queue') {
+      // Ops may have asked for it ahead of its day.
+      await databaseActivities().reportFoundQueue.executeWithOptions({ summary: date }, [{ orgId, date }]);
+    }
     try {
       await startChild(lifecycle.workflowType, {
         workflowId,

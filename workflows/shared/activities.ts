@@ -71,13 +71,32 @@ export function grantActivities() {
  * soon.
  */
 export function queueActivities() {
-  return proxyActivities<Pick<Activities, 'changeQueue' | 'publishQueue' | 'lapseQueue'>>({
+  return proxyActivities<Pick<Activities, 'changeQueue' | 'lapseQueue'>>({
     startToCloseTimeout: '15 minutes',
     heartbeatTimeout: '20 seconds',
     retry: {
       initialInterval: '500 milliseconds',
       backoffCoefficient: 2,
       maximumInterval: '15 seconds',
+      nonRetryableErrorTypes: final,
+    },
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  });
+}
+
+/**
+ * Publishing. Tried for the minutes that a restart of the database takes, then given up, so that what refuses it shows
+ * in the inbox and the automation's health; the workflow tries again soon, because slots pass.
+ */
+export function publishingActivities() {
+  return proxyActivities<Pick<Activities, 'publishQueue'>>({
+    startToCloseTimeout: '15 minutes',
+    heartbeatTimeout: '20 seconds',
+    retry: {
+      initialInterval: '500 milliseconds',
+      backoffCoefficient: 2,
+      maximumInterval: '15 seconds',
+      maximumAttempts: 12,
       nonRetryableErrorTypes: final,
     },
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
