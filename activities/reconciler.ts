@@ -6,6 +6,8 @@ import { lateAutomations } from '../db/automation-health.js';
 import { type Db, withOrg } from '../db/client.js';
 import { notify } from '../db/notifications.js';
 import type { ScheduledAutomation } from '../domain/scheduled-automations.js';
+import { checkBooks } from './book-checks.js';
+import { withLifesign } from './lifesign.js';
 
 export type LifecycleCondition = 'running' | 'missing' | 'failed' | 'ended' | 'unknown';
 
@@ -43,6 +45,8 @@ export interface ReconcilerReport {
   troubled: number;
   /** Automations of orgs whose last success is older than it should be; their admins were told. */
   late: number;
+  /** Broken rules of the ledger, in orgs whose books were due to be looked at; their admins were told. */
+  violations: number;
   /** Temporal did not answer any more, so that the rest was left to the next run. */
   unfinished: boolean;
 }
@@ -78,6 +82,7 @@ export function createReconcilerActivities({
         stranded: 0,
         troubled: 0,
         late: 0,
+        violations: 0,
         unfinished: false,
       };
       let hasList = true;
@@ -102,6 +107,12 @@ export function createReconcilerActivities({
       }
       await reportStranded(ended, report);
       await reportLate(report);
+      const books = await withLifesign(
+        () => checkBooks(db),
+        () => report,
+      );
+      report.violations = books.violations;
+      report.troubled += books.failed;
       return report;
     },
   };

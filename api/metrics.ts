@@ -6,6 +6,7 @@ import { type Backlog, backlog } from '../db/backlog.js';
 import type { Db } from '../db/client.js';
 import { type CreditTotals, creditTotals } from '../db/credit-totals.js';
 import { type AccountHealthTotals, accountHealthTotals } from '../db/integration-status.js';
+import { countLedgerViolations } from '../db/ledger-checks.js';
 import { ACCOUNT_STATUSES } from '../domain/account-health.js';
 import { automationsWithSchedule } from '../workflows/scheduled-start/lifecycles.js';
 
@@ -122,6 +123,12 @@ function addCreditGauges(registry: Registry, database: Db): void {
     ],
   ] as const satisfies readonly (readonly [string, string, (now: CreditTotals) => number])[];
   for (const gauge of gauges) addNumber(registry, read, gauge);
+  const readCheck = sharedRead(async () => ({ found: await countLedgerViolations(database) }));
+  addNumber(registry, readCheck, [
+    'spark_ledger_violations',
+    'Broken rules of the ledger at the newest daily look, over all orgs, at most 100 of each; NaN before any look.',
+    ({ found }) => found ?? Number.NaN,
+  ]);
 }
 
 function addBacklogGauges(registry: Registry, database: Db): void {

@@ -136,3 +136,64 @@ export async function ledgerViolations(db: Queryable, limit = 100): Promise<Ledg
     expected: row.expected,
   }));
 }
+
+/** Rules whose subject is an assignment; that of the others is a member. */
+export const ABOUT_ASSIGNMENTS: ReadonlySet<LedgerViolation['rule']> = new Set([
+  'earned_within_captured',
+  'resolved_once',
+]);
+
+export interface AssignmentPeople {
+  artistId: string | null;
+  supporterId: string;
+}
+
+/** Who is behind the violations of rules about assignments, by assignment. */
+export async function peopleOfAssignments(
+  db: Queryable,
+  violations: readonly LedgerViolation[],
+): Promise<Map<string, AssignmentPeople>> {
+  const assignmentIds = violations
+    .filter(({ rule }) => ABOUT_ASSIGNMENTS.has(rule))
+    .map(({ subjectId }) => subjectId);
+  if (assignmentIds.length === 0) return new Map();
+  const { rows } = await sql<{ id: string; artist_id: string | null; supporter_id: string }>`
+    select a.id, s.member_id as artist_id, a.supporter_id
+    from public.soundcloud_queue_assignments a
+    join public.soundcloud_submissions s on s.org_id = a.org_id and s.id = a.submission_id
+    where a.id = any (${assignmentIds}::uuid[])`.execute(db);
+  return new Map(
+    rows.map((row) => [row.id, { artistId: row.artist_id, supporterId: row.supporter_id }] as const),
+  );
+}
+
+/** Entries stay as they are, so what was paid twice is made good by an entry that takes it back and names the assignment. */
+async function isCorrected(
+  db: Queryable,
+  { rule, orgId, subjectId, found, expected }: LedgerViolation,
+  { artistId, supporterId }: AssignmentPeople,
+): Promise<boolean> {
+  if (rule === 'resolved_once' && found <= expected) return false;
+  const memberId = rule === 'resolved_once' ? artistId : supporterId;
+  const atLeast = rule === 'resolved_once' ? 1 : found - expected;
+  const { rows } = await sql<{ taken: number }>`
+    select coalesce(-sum(change_amount), 0)::integer as taken
+    from public.soundcloud_repost_credit_ledger
+    where org_id = ${orgId} and member_id = ${memberId} and reference_type = 'manual'
+      and strpos(reason, ${subjectId}) > 0`.execute(db);
+  return (rows[0]?.taken ?? 0) >= atLeast;
+}
+
+/** Those of these violations that an entry has made good. */
+export async function correctedViolations(
+  db: Queryable,
+  violations: readonly LedgerViolation[],
+): Promise<Set<LedgerViolation>> {
+  const people = await peopleOfAssignments(db, violations);
+  const corrected = new Set<LedgerViolation>();
+  for (const violation of violations) {
+    const assignment = ABOUT_ASSIGNMENTS.has(violation.rule) ? people.get(violation.subjectId) : undefined;
+    if (assignment !== undefined && (await isCorrected(db, violation, assignment))) corrected.add(violation);
+  }
+  return corrected;
+}

@@ -506,6 +506,15 @@ export interface SoundcloudIntegrationStatus {
   updated_at: Generated<Timestamp>;
 }
 
+export interface SoundcloudLedgerChecks {
+  checked_at: Timestamp;
+  checked_on: string;
+  org_id: string;
+  rules: Generated<string[]>;
+  updated_at: Generated<Timestamp>;
+  violations: number;
+}
+
 export interface SoundcloudMailEvents {
   event_type: string;
   id: Generated<string>;
@@ -1083,6 +1092,7 @@ export interface DB {
   soundcloud_import_runs: SoundcloudImportRuns;
   soundcloud_inquiries: SoundcloudInquiries;
   soundcloud_integration_status: SoundcloudIntegrationStatus;
+  soundcloud_ledger_checks: SoundcloudLedgerChecks;
   soundcloud_mail_events: SoundcloudMailEvents;
   soundcloud_member_accounts: SoundcloudMemberAccounts;
   soundcloud_member_genres: SoundcloudMemberGenres;

@@ -1,7 +1,14 @@
 /** Whether credits add up, and what to do where they do not. Sentences are for a tired operator: one step each. */
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.js';
-import { type LedgerViolation, ledgerViolations } from '../../db/ledger-invariants.js';
+import {
+  ABOUT_ASSIGNMENTS,
+  type AssignmentPeople,
+  correctedViolations,
+  type LedgerViolation,
+  ledgerViolations,
+  peopleOfAssignments,
+} from '../../db/ledger-invariants.js';
 import { earningOf } from '../../domain/credits.js';
 import type { Finding } from './finding.js';
 
@@ -12,31 +19,18 @@ const AT_MOST = 100;
 /** Looks at wallets, ledger, holds and credit changes of all orgs, as the owner. */
 export async function checkLedger(db: Db): Promise<Finding[]> {
   const violations = await ledgerViolations(db, AT_MOST);
-  const people = await peopleOf(
-    db,
-    violations.filter(({ rule }) => ABOUT_ASSIGNMENTS.has(rule)).map(({ subjectId }) => subjectId),
-  );
-  const findings: Finding[] = [];
-  for (const violation of violations) {
-    const assignment = people.get(violation.subjectId);
-    if (assignment !== undefined && (await isCorrected(db, violation, assignment))) continue;
-    findings.push({
-      area: 'ledger',
-      problem: `${violation.rule} is broken for ${subjectOf(violation)} of org ${violation.orgId}: ${violation.detail}.`,
-      repair: repairOf(violation, assignment),
-    });
-  }
+  const people = await peopleOfAssignments(db, violations);
+  const corrected = await correctedViolations(db, violations);
+  const findings = violations
+    .filter((violation) => !corrected.has(violation))
+    .map(
+      (violation): Finding => ({
+        area: 'ledger',
+        problem: `${violation.rule} is broken for ${subjectOf(violation)} of org ${violation.orgId}: ${violation.detail}.`,
+        repair: repairOf(violation, people.get(violation.subjectId)),
+      }),
+    );
   return [...findings, ...(await checkSettledHolds(db)), ...(await checkPendingChanges(db))];
-}
-
-const ABOUT_ASSIGNMENTS: ReadonlySet<LedgerViolation['rule']> = new Set([
-  'earned_within_captured',
-  'resolved_once',
-]);
-
-interface AssignmentPeople {
-  artistId: string | null;
-  supporterId: string;
 }
 
 function subjectOf({ rule, subjectId }: LedgerViolation): string {
@@ -96,35 +90,6 @@ function correctionOf(assignmentId: string): string {
 
 function manualChange(memberId: string, amount: number, reason: string): string {
   return `POST /v1/members/${memberId}/credit-changes with {"amount": ${amount}, "reason": "${reason}"}`;
-}
-
-async function peopleOf(db: Db, assignmentIds: string[]): Promise<Map<string, AssignmentPeople>> {
-  if (assignmentIds.length === 0) return new Map();
-  const { rows } = await sql<{ id: string; artist_id: string | null; supporter_id: string }>`
-    select a.id, s.member_id as artist_id, a.supporter_id
-    from public.soundcloud_queue_assignments a
-    join public.soundcloud_submissions s on s.org_id = a.org_id and s.id = a.submission_id
-    where a.id = any (${assignmentIds}::uuid[])`.execute(db);
-  return new Map(
-    rows.map((row) => [row.id, { artistId: row.artist_id, supporterId: row.supporter_id }] as const),
-  );
-}
-
-/** Entries stay as they are, so what was paid twice is made good by an entry that takes it back and names the assignment. */
-async function isCorrected(
-  db: Db,
-  { rule, orgId, subjectId, found, expected }: LedgerViolation,
-  { artistId, supporterId }: AssignmentPeople,
-): Promise<boolean> {
-  if (rule === 'resolved_once' && found <= expected) return false;
-  const memberId = rule === 'resolved_once' ? artistId : supporterId;
-  const atLeast = rule === 'resolved_once' ? 1 : found - expected;
-  const { rows } = await sql<{ taken: number }>`
-    select coalesce(-sum(change_amount), 0)::integer as taken
-    from public.soundcloud_repost_credit_ledger
-    where org_id = ${orgId} and member_id = ${memberId} and reference_type = 'manual'
-      and strpos(reason, ${subjectId}) > 0`.execute(db);
-  return (rows[0]?.taken ?? 0) >= atLeast;
 }
 
 /** Settling resolves the hold in the same transaction; one that is still open holds the artist's credits for ever. */

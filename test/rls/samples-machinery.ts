@@ -121,6 +121,15 @@ export const MACHINERY_SAMPLES: Record<string, TableSample> = {
       notes: [rowId('soundcloud_account_sweeps', of)],
     }),
   },
+  soundcloud_ledger_checks: {
+    row: (of) => ({
+      org_id: orgId(of.org),
+      checked_on: of.copy === '' ? '2026-01-01' : '2026-01-02',
+      checked_at: TIME,
+      violations: 0,
+      rules: [rowId('soundcloud_ledger_checks', of)],
+    }),
+  },
   soundcloud_provider_cursors: {
     row: (of) => ({
       org_id: orgId(of.org),

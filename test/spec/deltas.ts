@@ -133,6 +133,8 @@ export const ADDED_TABLES: readonly string[] = [
   'soundcloud_idempotency_keys',
   'soundcloud_import_rows',
   'soundcloud_import_runs',
+  // What each day's look at an org's books found.
+  'soundcloud_ledger_checks',
   'soundcloud_ops_tasks',
   'soundcloud_preview_cache',
   'soundcloud_proof_checks',
