@@ -230,6 +230,8 @@ describe('publishing', () => {
   });
 
   it('asks nobody for what another queue serves meanwhile', async () => {
+    // Somebody who could step in.
+    await addMembers(owner, orgId, [{ handle: `five-${orgs}`, activeAt: SIX }]);
     await sql`
       with queue as (
         insert into public.soundcloud_queues (org_id, date, status) values (${orgId}, ${NEXT_DATE}, 'draft')
