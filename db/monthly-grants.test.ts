@@ -264,6 +264,13 @@ describe('pages at once', () => {
     expect(await ledgerViolations(owner)).toEqual([]);
   });
 
+  it('are whole where a run takes up what another had begun', async () => {
+    const begun = await network('begun', 4 * LIMIT);
+    await pages(begun, null);
+    expect(await pages(begun, null)).toMatchObject({ granted: 2 * LIMIT, next: begun.ids[4 * LIMIT - 1] });
+    expect(await grantsOf(begun)).toEqual(once(begun));
+  });
+
   it('leave nobody out and grant nobody twice when several runs are at it', async () => {
     const busy = await network('busy', 10 * LIMIT + 2);
     const granted = await Promise.all([1, 2, 4, 12].map((count) => wholeMonth(busy, count)));

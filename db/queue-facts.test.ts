@@ -132,6 +132,8 @@ describe('cool-downs', () => {
     await assign('completed', NOW - DAY_MS, { by: other });
     await assign('completed', NOW - DAY_MS, { submissionId: theirs, by: artist });
     await assign('completed', NOW - DAY_MS, { submissionId: theirs, by: other });
+    const others = await submit('others', other);
+    await assign('completed', NOW - DAY_MS, { submissionId: others, by: artist });
     const pairs = (await load({ supporterIds: [supporter], submissionIds: [track] })).input.history.map(
       (repost) => [repost.supporter_id, repost.artist_id],
     );
@@ -184,8 +186,8 @@ describe('slots of an account', () => {
 });
 
 describe('a supporter', () => {
-  it('is as reliable as the reposts of the reliability days say, and rests since the last of any kind', async () => {
-    const days = 90 * DAY_MS;
+  it('is as reliable as the reposts of the reliability days say, and rests since the last of any kind, read further back', async () => {
+    const days = 5 * DAY_MS;
     const given = [
       ['completed', -days],
       ['completed', -days - 1],
@@ -198,7 +200,9 @@ describe('a supporter', () => {
       const submissionId = await submit(`track-${n}`);
       await assign(status, NOW + ago, { submissionId });
     }
-    const { input } = await load();
+    const settings = await withOrg(worker, orgId, (trx) => loadSettings(trx, orgId));
+    const pacing = { ...settings.pacing, reliability_days: 5, rest_days: 9 };
+    const { input } = await load({ settings: { ...settings, timezone: ZONE, pacing } });
     expect(input.supporters.find(({ member_id }) => member_id === supporter)).toMatchObject({
       completed: 2,
       failed: 1,
@@ -226,6 +230,20 @@ describe('demand', () => {
     expect(await asked()).toEqual([[track, { kind: 'replacement', count: 2 }]]);
     await settle('failed');
     expect(await asked()).toEqual([[track, { kind: 'replacement', count: 2 }]]);
+  });
+
+  it('is met by a replacement in another queue, not by one in the queue that is made', async () => {
+    await assign('failed', NOW);
+    await settle('failed');
+    const queueId = await assign('assigned', NOW, { by: other, date: DATE });
+    await sql`update public.soundcloud_queue_assignments set replacement_for = (
+        select id from public.soundcloud_queue_assignments where org_id = ${orgId} and status = 'failed')
+      where queue_id = ${queueId}`.execute(owner);
+    const { rows } = await sql<{ id: string }>`insert into public.soundcloud_queues (org_id, date)
+      values (${orgId}, '2026-05-12') returning id`.execute(owner);
+    expect(await asked({ queueId })).toEqual([[track, { kind: 'replacement', count: 1 }]]);
+    expect(await asked({ queueId: rows[0]?.id ?? '' })).toEqual([]);
+    expect(await asked()).toEqual([]);
   });
 
   it('asked for by id is of these submissions only', async () => {
