@@ -269,6 +269,9 @@ describe('an automation that is late', () => {
     await change({ last_success_at: new Date('2026-01-01T00:05:00Z'), status: 'disabled' });
     expect(await late()).toBe(0);
     await change({ status: 'healthy' });
+    expect(await late()).toBe(0);
+    // Switched on long ago.
+    await change({ expected_since: new Date('2026-01-02T00:05:00Z') });
     expect(await late()).toBe(1);
     expect(await late()).toBe(1);
     expect(await told()).toEqual([
