@@ -1,6 +1,6 @@
 /**
  * Proofs, looks and the watch against a SoundCloud that tells the truth, lies, or does not answer. An hour of business
- * time takes a second, so a whole assignment takes some.
+ * time takes one and a half seconds, so a whole assignment takes some.
  */
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -14,7 +14,7 @@ let world: World;
 let the: ReturnType<typeof assignmentsOf>;
 
 beforeAll(async () => {
-  world = await createWorld({ daySeconds: 24 });
+  world = await createWorld({ daySeconds: 36 });
   the = assignmentsOf(world);
   await setting({ proof_sla_hours: 4, watch_hours: 4 });
   await sql`update public.soundcloud_settings set review = review || '{"proof_answer_hours": 3}'`.execute(
