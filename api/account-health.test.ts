@@ -93,6 +93,13 @@ describe('GET /v1/accounts/health', () => {
     expect(other.body.data).toEqual([]);
   });
 
+  it('says what is missing in an org without settings', async () => {
+    await sql`delete from public.soundcloud_settings where org_id = ${world.otherOrgId}`.execute(world.db);
+    const { status, body } = await world.call('GET', '/v1/accounts/health', { as: world.otherAdmin });
+    expect([status, body.code]).toEqual([404, 'not_found']);
+    expect(body.detail).toMatch(/spark org create/);
+  });
+
   it('keeps what is known of a removed account in GET /v1/integration-status', async () => {
     await sql`insert into public.soundcloud_integration_status (org_id, account_handle, status)
       values (${world.orgId}, 'removed', 'disconnected')`.execute(world.db);

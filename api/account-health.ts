@@ -14,7 +14,7 @@ import { accountHealthId } from '../workflows/account-health/contract.js';
 import { audit } from './audit.js';
 import { pageOf, pageQuery, readCursor, toPage } from './pagination.js';
 import { defineLongRoute, defineRoute } from './route.js';
-import { flag, id, iso, isoOrNull, timestamp } from './schemas.js';
+import { flag, id, iso, isoOrNull, memberName, timestamp } from './schemas.js';
 import { asLogin } from './scope.js';
 import { workflowLink, workflowLinkSchema } from './workflow-links.js';
 
@@ -65,7 +65,7 @@ const integrationSchema = z
     platform: z.string(),
     account_id: z.uuid().nullable().describe('Null when the account was removed.'),
     member_id: z.uuid().nullable(),
-    member_name: z.string().nullable(),
+    member_name: memberName,
     ...checks,
     reconnect_sent_at: timestamp.nullable(),
   })

@@ -1,7 +1,7 @@
 /** API keys: they reach what their scopes name, in their own org, and nothing else. */
-import { createHash, randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { addApiKey } from '../test/support/api-keys.js';
 import { type ApiWorld, createApiWorld } from '../test/support/api-world.js';
 
 let world: ApiWorld;
@@ -13,15 +13,7 @@ afterAll(async () => {
   await world?.remove();
 });
 
-async function addKey(scopes: string[], orgId = world.orgId): Promise<{ id: string; token: string }> {
-  const secret = randomBytes(32).toString('base64url');
-  const hash = createHash('sha256').update(secret).digest('hex');
-  const { rows } = await sql<{ id: string }>`
-    insert into public.soundcloud_api_keys (org_id, name, secret_hash, scopes)
-    values (${orgId}, 'integration', ${hash}, ${scopes}) returning id`.execute(world.db);
-  const id = rows[0]?.id ?? '';
-  return { id, token: `spark_${id}_${secret}` };
-}
+const addKey = (scopes: string[], orgId = world.orgId) => addApiKey(world.db, orgId, scopes);
 
 describe('API keys', () => {
   it('read and submit with the scopes they have, and are named in the audit trail', async () => {

@@ -1,5 +1,4 @@
 /** Assignments over HTTP: who sees which, commands that are applied, refused and answered later, evidence, tasks, reports. */
-import { createHash, randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAssignmentTask } from '../activities/assignment-tasks.js';
@@ -9,6 +8,7 @@ import { withOrg } from '../db/client.js';
 import type { OpsTaskAction } from '../db/ops-tasks.js';
 import { storeProofCheck } from '../db/proof-checks.js';
 import { expectAssignmentInvariants } from '../test/chaos/support/assignment-invariants.js';
+import { addApiKey } from '../test/support/api-keys.js';
 import { type AnswerBody, type ApiWorld, createApiWorld, type Person } from '../test/support/api-world.js';
 import { assignmentsOf, type PublishedAssignment } from '../test/support/assignments.js';
 import { eventually } from '../test/support/review-facts.js';
@@ -57,14 +57,7 @@ async function namesSeen(as: Person | string): Promise<unknown[]> {
   return [...new Set(body.data.map(({ supporter_name }) => supporter_name))];
 }
 
-async function keyWith(...scopes: string[]): Promise<string> {
-  const secret = randomBytes(32).toString('base64url');
-  const { rows } = await sql<{ id: string }>`
-    insert into public.soundcloud_api_keys (org_id, name, secret_hash, scopes)
-    values (${stack.orgId}, 'integration', ${createHash('sha256').update(secret).digest('hex')}, ${scopes})
-    returning id`.execute(stack.db);
-  return `spark_${rows[0]?.id}_${secret}`;
-}
+const keyWith = async (...scopes: string[]) => (await addApiKey(stack.db, stack.orgId, scopes)).token;
 
 const path = (assignment: PublishedAssignment, rest = '') => `/v1/assignments/${assignment.id}${rest}`;
 

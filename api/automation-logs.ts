@@ -7,7 +7,7 @@ import {
 } from '../db/automation-templates.js';
 import { pageOf, pageQuery, readCursor, toPage } from './pagination.js';
 import { defineRoute } from './route.js';
-import { id, iso, isoOrNull, timestamp } from './schemas.js';
+import { id, iso, isoOrNull, memberName, timestamp } from './schemas.js';
 
 const status = z.enum(['sent', 'delivered', 'opened', 'clicked', 'bounced', 'failed']);
 
@@ -17,7 +17,7 @@ const logSchema = z
     template_key: z.string(),
     recipient_email: z.string(),
     recipient_member_id: z.uuid().nullable(),
-    recipient_member_name: z.string().nullable(),
+    recipient_member_name: memberName,
     parent_type: z.string().nullable(),
     parent_id: z.uuid().nullable(),
     status,

@@ -1,7 +1,7 @@
 /** Queues and assignments as each kind of caller reads them, and whom no command is taken from. */
-import { createHash, randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { addApiKey } from '../test/support/api-keys.js';
 import { type AnswerBody, type ApiWorld, createApiWorld, type Person } from '../test/support/api-world.js';
 
 const DATE = '2026-03-02';
@@ -46,14 +46,7 @@ afterAll(async () => {
   await world?.remove();
 });
 
-async function addKey(scopes: string[]): Promise<string> {
-  const secret = randomBytes(32).toString('base64url');
-  const hash = createHash('sha256').update(secret).digest('hex');
-  const { rows } = await sql<{ id: string }>`
-    insert into public.soundcloud_api_keys (org_id, name, secret_hash, scopes)
-    values (${world.orgId}, 'integration', ${hash}, ${scopes}) returning id`.execute(world.db);
-  return `spark_${rows[0]?.id}_${secret}`;
-}
+const addKey = async (scopes: string[]) => (await addApiKey(world.db, world.orgId, scopes)).token;
 
 const get = (path: string, as: Person | string) => world.call('GET', path, { as });
 const assignmentsIn = (body: AnswerBody) => (body.assignments as { id: string }[]).map(({ id }) => id);

@@ -22,7 +22,9 @@ export const calendarMonth = z
 export const memberName = z
   .string()
   .nullable()
-  .describe('Null where the caller may not read the member, as an API key without `members:read`.');
+  .describe(
+    'Null without a member, and where the caller may not read it, as an API key without `members:read`.',
+  );
 
 /** Settings and simulation; ranges are rules. */
 export const feePercent = z

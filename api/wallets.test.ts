@@ -1,9 +1,9 @@
 /** Wallets, ledger, holds and grants over HTTP: right numbers, whole pages, and nobody else's credits. */
-import { createHash, randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { asOwner } from '../db/client.js';
 import { type CreditRequest, postCredits } from '../db/credits.js';
+import { addApiKey } from '../test/support/api-keys.js';
 import { type AnswerBody, type ApiWorld, createApiWorld } from '../test/support/api-world.js';
 
 let world: ApiWorld;
@@ -260,12 +260,7 @@ describe('grants', () => {
 
 describe('who reads credits', () => {
   it('a member the own, nobody those of another org, no API key any', async () => {
-    const secret = randomBytes(32).toString('base64url');
-    const { rows } = await sql<{ id: string }>`
-      insert into public.soundcloud_api_keys (org_id, name, secret_hash, scopes)
-      values (${world.orgId}, 'integration', ${createHash('sha256').update(secret).digest('hex')},
-        ${['members:read', 'submissions:write']}) returning id`.execute(world.db);
-    const key = `spark_${rows[0]?.id}_${secret}`;
+    const { token: key } = await addApiKey(world.db, world.orgId, ['members:read', 'submissions:write']);
     for (const part of ['wallet', 'ledger', 'holds']) {
       const path = (id: string) => `/v1/members/${id}/${part}`;
       const status = async (as: Parameters<typeof world.call>[2]) =>

@@ -188,10 +188,10 @@ export async function saveConnections(
   if (changes.length === 0) return;
   const rows = JSON.stringify(changes);
   const now = new Date(at);
-  const moving = await membersThatMove(trx, orgId, changes);
+  // All members, not those that seem to move: which ones do is known only with the locks.
   await lockAccountsAndWallets(trx, orgId, {
     accountIds: changes.map((change) => change.account_id),
-    memberIds: moving.map((change) => change.member_id),
+    memberIds: changes.map((change) => change.member_id),
   });
   await sql`
     update public.soundcloud_integration_status s
@@ -212,38 +212,14 @@ export async function saveConnections(
       and (a.status <> r.status or a.connection_data is distinct from a.connection_data || r.data)`.execute(
     trx,
   );
-  if (moving.length === 0) return;
   await sql`
     update public.soundcloud_members m set status = wanted.status
     from (
-      select r.member_id, r.status::public.soundcloud_member_status as status
-      from jsonb_to_recordset(${JSON.stringify(moving)}::jsonb) as r (member_id uuid, status text)
+      select r.member_id,
+        case r.status when 'linked' then 'active' else 'needs_reconnect' end::public.soundcloud_member_status as status
+      from jsonb_to_recordset(${rows}::jsonb) as r (member_id uuid, status text)
     ) as wanted
     where m.org_id = ${orgId} and m.id = wanted.member_id and m.status <> wanted.status`.execute(trx);
-}
-
-/** Members whose status will be another one, with that status. */
-async function membersThatMove(
-  trx: Trx,
-  orgId: string,
-  changes: readonly ConnectionChange[],
-): Promise<{ member_id: string; status: 'active' | 'needs_reconnect' }[]> {
-  const wanted = changes.map(({ member_id, status }) => ({
-    member_id,
-    status: status === 'linked' ? ('active' as const) : ('needs_reconnect' as const),
-  }));
-  const members = await trx
-    .selectFrom('soundcloud_members')
-    .select(['id', 'status'])
-    .where('org_id', '=', orgId)
-    .where(
-      'id',
-      'in',
-      wanted.map(({ member_id }) => member_id),
-    )
-    .execute();
-  const now = new Map(members.map(({ id, status }) => [id, status]));
-  return wanted.filter(({ member_id, status }) => now.get(member_id) !== status);
 }
 
 /** Forgets what Influence Planner said of an account whose handle is another one now. */

@@ -2,6 +2,7 @@
 import { type Selectable, sql, type Updateable } from 'kysely';
 import type { Queryable } from './client.js';
 import { behind, type Keyset, type KeysetOrder, keysetOrderBy, sortKey } from './keyset.js';
+import { memberNameOf } from './members.js';
 import type { SoundcloudAutomationLogs, SoundcloudAutomationTemplates } from './schema.js';
 
 export type AutomationTemplateRow = Selectable<SoundcloudAutomationTemplates>;
@@ -74,9 +75,10 @@ export function listAutomationLogs(
     .selectAll('soundcloud_automation_logs')
     .select([
       sortKey(page.order).as('sort_key'),
-      sql<string | null>`(select member.name from public.soundcloud_members member
-        where member.org_id = soundcloud_automation_logs.org_id
-          and member.id = soundcloud_automation_logs.recipient_member_id)`.as('recipient_member_name'),
+      memberNameOf({
+        org: sql.ref('soundcloud_automation_logs.org_id'),
+        member: sql.ref('soundcloud_automation_logs.recipient_member_id'),
+      }).as('recipient_member_name'),
     ])
     .where('org_id', '=', orgId)
     .$if(templateKey !== undefined, (query) => query.where('template_key', '=', templateKey ?? ''))

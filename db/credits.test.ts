@@ -419,6 +419,14 @@ describe('a changed tier policy', () => {
     expect(await wallet(member)).toMatchObject({ monthly_grant: 1, cap: 6 });
   });
 
+  it('is refused, whoever writes it, when a cap does not hold its grant', async () => {
+    const member = await org.member('T3', 5);
+    await expect(policyTo(owner, 5, 2)).rejects.toThrow(/tier_policy_cap_holds_grant/);
+    // With such a policy the next look at a profile failed, with the whole page.
+    await tierTo(member, 'T2', 5_000);
+    expect(await wallet(member)).toMatchObject({ monthly_grant: 1, cap: 6 });
+  });
+
   it('reaches who joins at the same moment', async () => {
     let done = false;
     let changed: Promise<unknown> = Promise.resolve();

@@ -6,8 +6,13 @@ export type Audience =
   | { kind: 'ops' }
   | { kind: 'admins' }
   | { kind: 'user'; userId: string }
-  /** The logins of a member; nobody when the member has none. */
-  | { kind: 'member'; memberId: string | null /** User id of one who is not told. */; except?: string };
+  | {
+      /** The logins of a member; nobody when the member has none. */
+      kind: 'member';
+      memberId: string | null;
+      /** User id of one who is not told. */
+      except?: string;
+    };
 
 export interface NewNotification {
   orgId: string;

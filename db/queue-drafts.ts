@@ -4,6 +4,7 @@ import { type Selectable, sql } from 'kysely';
 import type { QueueInput, UnfilledDemand, UnusedSupporter } from '../domain/queue-generation-types.js';
 import type { Queryable, Trx } from './client.js';
 import { jsonb } from './json.js';
+import { memberNameOf } from './members.js';
 import type { DraftAssignment } from './queues.js';
 import type { SoundcloudQueueDrafts } from './schema.js';
 
@@ -142,7 +143,7 @@ export async function listUnused(
       where a.org_id = ${orgId} and a.queue_id = ${queue.id} and ${filter.revision === undefined}
     )
     select r.member_id, r.code, r.facts,
-      (select m.name from public.soundcloud_members m where m.org_id = ${orgId} and m.id = r.member_id) as member_name
+      ${memberNameOf({ org: sql`${orgId}`, member: sql.ref('r.member_id') })} as member_name
     from generated, jsonb_to_recordset(generated.unused) as r (member_id uuid, code text, facts jsonb)
     where (${filter.code ?? null}::text is null or r.code = ${filter.code ?? null})
       and (${page.after ?? null}::uuid is null or r.member_id > ${page.after ?? null}::uuid)

@@ -2,6 +2,7 @@
 import { type Insertable, type Selectable, sql } from 'kysely';
 import type { Queryable } from './client.js';
 import { behind, type Keyset, type KeysetOrder, keysetOrderBy, sortKey } from './keyset.js';
+import { memberNameOf } from './members.js';
 import type { SoundcloudSubmissionStatus, SoundcloudSubmissions, SoundcloudWaits } from './schema.js';
 
 export type SubmissionListRow = Selectable<SoundcloudSubmissions> & {
@@ -40,9 +41,10 @@ export interface SubmissionFilter {
   open?: boolean | undefined;
 }
 
-/** Asked for each row that is shown; a join would stand between the planner and the order of the page. */
-const MEMBER_NAME = sql<string | null>`(select member.name from public.soundcloud_members member
-  where member.org_id = soundcloud_submissions.org_id and member.id = soundcloud_submissions.member_id)`;
+const MEMBER_NAME = memberNameOf({
+  org: sql.ref('soundcloud_submissions.org_id'),
+  member: sql.ref('soundcloud_submissions.member_id'),
+});
 
 const UNDECIDED: readonly SoundcloudSubmissionStatus[] = ['new', 'pending', 'qa_flag'];
 

@@ -151,7 +151,8 @@ describe('what Temporal must know before the first workflow', () => {
     const silent = listen();
     line.hold();
     const never = () => ensureSchedules(slow, taskQueue('silent'));
-    await expect(patiently(slow, silent.log, 'a Schedule', never, { deadlineMs: 200 })).rejects.toThrow();
+    const hurry = { deadlineMs: 200, firstPauseMs: 10 };
+    await expect(patiently(slow, silent.log, 'a Schedule', never, hurry)).rejects.toThrow();
     expect(silent.levels).toEqual([40, 40, 40]);
     line.cut();
   });

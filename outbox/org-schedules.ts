@@ -10,14 +10,14 @@ import { loadSettings } from '../db/settings.js';
 import { monthOf, toBusiness } from '../domain/calendar.js';
 import { beginGrant } from '../domain/monthly-grant.js';
 import { withDefaults } from '../domain/settings.js';
+import { type Deadline, inTime } from './deadline.js';
 import { ensureOrgSchedules, restoreOrgSchedules, type ScheduledOrg } from './schedules.js';
 import { mayPass } from './server-errors.js';
 
 /** Events after which an org's schedules are brought up to date. */
 export const SCHEDULING_EVENTS: readonly string[] = ['org.created', 'settings.changed'];
 
-/** Real ms, all of them. */
-const DEADLINE_MS = 10_000;
+/** Real ms, both. */
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 60_000;
 
@@ -50,14 +50,14 @@ export async function scheduledOrgs(db: Queryable, orgId?: string): Promise<Sche
 
 /**
  * @param db pool of the login `spark_worker`.
- * @param options.deadlineMs real ms in which Temporal must have brought the schedules of an org up to date
+ * @param deadline of bringing the schedules of one org up to date
  */
 export function createOrgScheduler(
   client: Client,
   taskQueue: string,
   db: Db,
   log: Logger,
-  { deadlineMs = DEADLINE_MS }: { deadlineMs?: number } = {},
+  deadline: Deadline = {},
 ): OrgScheduler {
   const stopping = new AbortController();
   let beside: Promise<void> = Promise.resolve();
@@ -73,8 +73,10 @@ export function createOrgScheduler(
       const month = monthOf(toBusiness(clock, Date.now()), timezone);
       const startGrant = beginGrant(oldest?.getTime() ?? null, timezone, month).month !== null;
       // The relay waits for this with its transaction open: a server that hangs must not hold it.
-      await inTime(() =>
-        ensureOrgSchedules(client, taskQueue, clock, { orgId, timezone, queueHours }, { startGrant }),
+      await inTime(
+        client,
+        () => ensureOrgSchedules(client, taskQueue, clock, { orgId, timezone, queueHours }, { startGrant }),
+        deadline,
       );
     },
     async ensureAll() {
@@ -100,7 +102,8 @@ export function createOrgScheduler(
     for (let orgId = left[0]; orgId !== undefined && !stopping.signal.aborted; orgId = left[0]) {
       const [org] = await scheduledOrgs(db, orgId);
       try {
-        if (org !== undefined) await inTime(() => restoreOrgSchedules(client, taskQueue, clock, org));
+        if (org !== undefined)
+          await inTime(client, () => restoreOrgSchedules(client, taskQueue, clock, org), deadline);
       } catch (error) {
         left.push(...left.splice(0, 1));
         return error;
@@ -130,10 +133,6 @@ export function createOrgScheduler(
     if (mayPass(trouble))
       log.warn(facts, `Temporal gave no answer in time about the Schedules of an org. ${again}`);
     else log.error(facts, `The Schedules of an org cannot be brought up to date. ${again}`);
-  }
-
-  function inTime<R>(ask: () => Promise<R>): Promise<R> {
-    return client.withDeadline(Date.now() + deadlineMs, ask);
   }
 }
 

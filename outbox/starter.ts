@@ -5,6 +5,7 @@ import {
   WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
 } from '@temporalio/client';
+import { type Deadline, inTime } from './deadline.js';
 import { type LifecycleRow, type LifecycleStart, lifecycleOf } from './lifecycles.js';
 import type { Handover } from './routes.js';
 import { mayPass } from './server-errors.js';
@@ -30,17 +31,11 @@ export interface Starter {
   startAgain(row: LifecycleRow): Promise<boolean>;
 }
 
-/** A server that hangs must hold up neither the relay's transaction nor who looks at many workflows, real ms. */
-const DEADLINE_MS = 10_000;
 /** What {@link Starter.answers} asks for. */
 const NOBODYS_WORKFLOW = 'is-temporal-there';
 
-/** @param options.deadlineMs real ms in which Temporal must answer each request */
-export function createStarter(
-  client: Client,
-  taskQueue: string,
-  { deadlineMs = DEADLINE_MS }: { deadlineMs?: number } = {},
-): Starter {
+/** @param deadline of each request */
+export function createStarter(client: Client, taskQueue: string, deadline: Deadline = {}): Starter {
   const starter: Starter = {
     lifecycleOf,
 
@@ -81,7 +76,7 @@ export function createStarter(
       if (ids.length === 0) return listed;
       const query = `ExecutionStatus = 'Running' AND WorkflowId IN (${ids.map((id) => `'${id}'`).join(', ')})`;
       try {
-        await inTime(async () => {
+        await ask(async () => {
           for await (const { workflowId } of client.workflow.list({ query, pageSize: ids.length })) {
             listed.add(workflowId);
           }
@@ -104,7 +99,7 @@ export function createStarter(
 
     async inspect(workflowId) {
       try {
-        const { status } = await inTime(() => client.workflow.getHandle(workflowId).describe());
+        const { status } = await ask(() => client.workflow.getHandle(workflowId).describe());
         if (status.name === 'RUNNING' || status.name === 'CONTINUED_AS_NEW' || status.name === 'PAUSED')
           return 'running';
         return status.name === 'COMPLETED' ? 'ended' : 'failed';
@@ -117,8 +112,8 @@ export function createStarter(
   };
   return starter;
 
-  function inTime<R>(ask: () => Promise<R>): Promise<R> {
-    return client.withDeadline(Date.now() + deadlineMs, ask);
+  function ask<R>(request: () => Promise<R>): Promise<R> {
+    return inTime(client, request, deadline);
   }
 
   function startOptions(lifecycle: LifecycleStart) {
@@ -134,7 +129,7 @@ export function createStarter(
 
   async function unlessStarted(start: () => Promise<unknown>): Promise<boolean> {
     try {
-      await inTime(start);
+      await ask(start);
       return true;
     } catch (error) {
       if (error instanceof WorkflowExecutionAlreadyStartedError) return false;

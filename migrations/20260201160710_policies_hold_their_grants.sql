@@ -1,0 +1,1 @@
+alter table public.soundcloud_settings validate constraint tier_policy_cap_holds_grant;
