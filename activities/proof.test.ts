@@ -177,6 +177,12 @@ describe('a track that the supporter reposted before', () => {
     const lookAgain = () => new MockActivityEnvironment().run(lookForScheduledRepost, input);
     expect(await lookAgain()).toMatchObject({ verdict: 'absent', facts: { reason: 'reposted_before' } });
     await scheduled(old, 'completed');
+    // Made by the scheduler to stay: nothing takes it down.
+    expect(await lookAgain()).toMatchObject({ verdict: 'absent', facts: { reason: 'reposted_before' } });
+    expect(await look('user_reposts')).toMatchObject({
+      verdict: 'inconclusive',
+      facts: { reason: 'reposted_before' },
+    });
     await sql`update public.soundcloud_queue_assignments set unrepost_after_hours = 48 where id = ${old.id}`.execute(
       world.db,
     );

@@ -182,7 +182,7 @@ export async function laterReposts(
 /**
  * Whether an assignment's supporter is known to have reposted the track before it was asked for, while nothing says that
  * this repost is gone: what a list shows may then be the old one. It is gone when the same list was fresh since and did
- * not show it, or when the scheduler that made it was to take it down.
+ * not show it, or when the scheduler that made it was to take it down. Kept without an hour for that, it stays.
  */
 export async function hasOlderRepost(
   trx: Trx,
@@ -208,7 +208,7 @@ export async function hasOlderRepost(
       join public.soundcloud_proof_checks c
         on c.org_id = older.org_id and c.assignment_id = older.id and c.verdict = 'seen' and c.checked_at < asked.at
       where ${sameTrack('track', 'asked')}
-        and not (older.slot_at + make_interval(hours => older.unrepost_after_hours) < asked.at and exists (
+        and not (coalesce(older.slot_at + make_interval(hours => older.unrepost_after_hours) < asked.at, false) and exists (
           select from public.soundcloud_schedules item
           where item.org_id = older.org_id and item.assignment_id = older.id and item.status = 'completed'))
       group by older.id
