@@ -2,7 +2,7 @@
 import {
   type AcceptedBy,
   type AssignmentState,
-  isTakenDownBy,
+  isVouchedFor,
   planLook,
   SYSTEM_ACTOR,
   type Transition,
@@ -54,7 +54,7 @@ export function complete(
 
 /** The watch is over: the artist pays, the supporter earns. @param by who ended it; the product itself at its end */
 export function capture(state: AssignmentState, now: number, by: string = SYSTEM_ACTOR): Transition {
-  const provisional = !state.seen && state.acceptedBy !== 'ops' && by === SYSTEM_ACTOR;
+  const provisional = !isVouchedFor(state) && by === SYSTEM_ACTOR;
   const { assignmentId, policy } = state;
   const audited = provisional && isAuditSample(assignmentId, policy.auditPercent);
   return transition(closed(state, now), 'captured', {
@@ -124,8 +124,11 @@ export function fail(
   });
 }
 
-/** Nobody could see whether the repost is there: ops judge. */
-export function askOps(state: AssignmentState, now: number): Transition {
+/**
+ * Nobody could see whether the repost is there: ops judge.
+ * @param takenDown what Influence Planner was asked for is taken down by now as planned
+ */
+export function askOps(state: AssignmentState, now: number, takenDown: boolean): Transition {
   const { policy, proofUrl, degraded } = state;
   const opsDueAt = now + policy.answerHours * HOUR_MS;
   const otherwise =
@@ -134,8 +137,8 @@ export function askOps(state: AssignmentState, now: number): Transition {
       : 'the proof is accepted as provisional; some of those are audited';
   const why = degraded
     ? 'SoundCloud is not configured'
-    : isTakenDownBy(state, now)
-      ? `The repost is taken down as planned ${policy.unrepostAfterHours} h after its slot, so that it is not there now does not say that it was never made`
+    : takenDown
+      ? `Influence Planner takes the repost down as planned ${policy.unrepostAfterHours} h after its slot, so that it is not there now does not say that it was never made`
       : 'SoundCloud’s lists do not tell';
   return transition({ ...state, stage: 'ops', since: now, look: null, absences: [], opsDueAt }, 'asked_ops', {
     opensTask: {
