@@ -47,7 +47,7 @@ export function createLookout(
       at = found.checkedAt;
       degraded = found.degraded;
       scheduled = found.scheduled;
-      if (found.verdict === 'seen' || found.repostedBefore === true || degraded) break;
+      if (found.verdict === 'seen' || degraded) break;
     }
     return { key, outcome: 'answered', verdict: judgeLook(lists), at, degraded, scheduled };
   }

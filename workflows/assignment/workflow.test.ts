@@ -144,3 +144,30 @@ describe('a repost that is missing after the planned un-repost', () => {
     expect(await the.facts.row(byHand)).toMatchObject({ status: 'failed', outcome_reason: 'repost_absent' });
   });
 });
+
+describe('a track that the supporter reposted before', () => {
+  it('is looked for in the next list, which may know that the old repost is gone', async () => {
+    const before = await the.publishOne({ unstarted: true });
+    const assignment = await the.publishOne({
+      supporters: [before.supporter],
+      submission: before.submission,
+      slotInHours: 2,
+    });
+    const check = (source: string, verdict: string, hoursAgo: number) =>
+      sql`insert into public.soundcloud_proof_checks (org_id, assignment_id, phase, source, verdict, positive_control,
+          facts, check_key, checked_at)
+        values (${world.orgId}, ${before.id}, 'watch', ${source}, ${verdict}, ${verdict === 'absent'}, '{}',
+          ${`before:${source}`}, ${new Date(assignment.slotAt - hoursAgo * HOUR_MS)})`.execute(world.db);
+    await check('user_reposts', 'seen', 9);
+    await check('reposters', 'absent', 8);
+    await the.opened(assignment);
+    await the.repost(assignment);
+    await the.handleOf(assignment).executeUpdate(assignmentUpdates.submitProof, {
+      args: [{ by: 'the supporter', url: assignment.submission.trackUrl }],
+    });
+    await the.inStage(assignment, 'watch');
+    expect(await the.facts.evidence(assignment)).toEqual(
+      expect.arrayContaining(['user_reposts inconclusive', 'reposters seen']),
+    );
+  });
+});
