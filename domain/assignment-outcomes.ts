@@ -1,4 +1,5 @@
 /** How an assignment goes on to its end: completed and watched, captured, skipped, failed, left to ops. */
+import type { AccountStatus } from './account-health.js';
 import {
   type AcceptedBy,
   type AssignmentState,
@@ -201,7 +202,19 @@ function failureText(reason: string): string {
 
 function skipText(by: string, reason: string): string {
   if (by !== SYSTEM_ACTOR) return `The reason given: ${reason}`;
-  if (reason === 'no_evidence')
-    return 'Nobody could see your repost, and no proof was handed in. If you have reposted the track, write to the team.';
-  return 'Your account is not connected to the network any more, so another supporter may take it over. Reconnect the account to be asked again.';
+  return (
+    SKIPPED_BY_ITSELF[reason] ?? `The reason: ${reason}. If you have reposted the track, write to the team.`
+  );
 }
+
+/** By `outcome_reason`; those of accounts are `account_` and the status that the account fell to. */
+const SKIPPED_BY_ITSELF: Readonly<Record<string, string>> = {
+  no_evidence:
+    'Nobody could see your repost, and no proof was handed in. If you have reposted the track, write to the team.',
+  account_reconnect:
+    'Influence Planner cannot use your account any more, so another supporter may take it over. Reconnect the account there to be asked again.',
+  account_disconnected:
+    'Your account is not part of the network in Influence Planner any more, so another supporter may take it over. Join again there to be asked again.',
+  account_error:
+    'The profile of your account could not be found or read on SoundCloud for days, so another supporter may take it over. If its handle has changed, write the new one to the team: with the right handle you are asked again.',
+} satisfies Record<'no_evidence' | `account_${Exclude<AccountStatus, 'linked'>}`, string>;

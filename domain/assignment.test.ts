@@ -140,10 +140,13 @@ describe('without a word from anybody', () => {
   });
 
   it('whoever is skipped by somebody else is told why, in words', () => {
-    const account = command('skip', { by: 'system', reason: 'account_disconnected' });
+    const account = (status: string) =>
+      apply(begin(), command('skip', { by: 'system', reason: `account_${status}` }), HOUR_MS);
     const skips: [Transition | undefined, RegExp][] = [
       [live(begin(), Array<Verdict>(4).fill('inconclusive')).last, /Nobody could see your repost/],
-      [apply(begin(), account, HOUR_MS), /Reconnect the account/],
+      [account('reconnect'), /cannot use your account any more.* Reconnect the account there/],
+      [account('disconnected'), /not part of the network .* Join again there/],
+      [account('error'), /could not be found or read on SoundCloud.* write the new one to the team/],
       [apply(begin(), override('skipped'), HOUR_MS), /Looked at the profile\.$/],
     ];
     for (const [change, words] of skips) {
