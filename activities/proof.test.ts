@@ -57,10 +57,14 @@ async function monthAgo(by: Member, submission: Submission) {
   return old;
 }
 
-async function look(source: ListSource, assignment = asked, now = Date.now()) {
+/** A look under a key; one under a key that has evidence is answered from it. */
+function ask(
+  source: ListSource,
+  key: string,
+  assignment = asked,
+  now = Date.now(),
+): Promise<RepostAnswer | AskedTooSoon> {
   const { lookForRepost } = createProofActivities({ db: worker, soundcloud: soundCloudOf(world) });
-  looks += 1;
-  const key = `look:${looks}`;
   const question: RepostQuestion = {
     orgId: world.orgId,
     assignmentId: assignment.id,
@@ -70,10 +74,13 @@ async function look(source: ListSource, assignment = asked, now = Date.now()) {
     supporterUrn: null,
     now,
   };
-  const answer: RepostAnswer | AskedTooSoon = await new MockActivityEnvironment().run(
-    lookForRepost,
-    question,
-  );
+  return new MockActivityEnvironment().run(lookForRepost, question);
+}
+
+async function look(source: ListSource, assignment = asked, now = Date.now()) {
+  looks += 1;
+  const key = `look:${looks}`;
+  const answer = await ask(source, key, assignment, now);
   if (answer.outcome !== 'looked') throw new Error('the stand-in has no request limit');
   const { facts } = await world.db
     .selectFrom('soundcloud_proof_checks')
@@ -81,8 +88,35 @@ async function look(source: ListSource, assignment = asked, now = Date.now()) {
     .where('assignment_id', '=', assignment.id)
     .where('check_key', '=', key)
     .executeTakeFirstOrThrow();
-  const { verdict, positiveControl } = answer;
-  return { verdict, positiveControl, facts: facts as Record<string, unknown> };
+  const { verdict, positiveControl, scheduled } = answer;
+  return { verdict, positiveControl, scheduled, facts: facts as Record<string, unknown> };
+}
+
+interface StoredSchedule {
+  status: 'pending' | 'scheduled' | 'completed' | 'failed' | 'cancelled';
+  intent?: 'intended' | 'sent' | 'confirmed' | 'failed' | 'unknown' | 'cancelled';
+  error?: string;
+}
+
+/** @returns its id */
+async function schedule(assignment: PublishedAssignment, stored: StoredSchedule): Promise<string> {
+  const { status, intent = 'confirmed', error = null } = stored;
+  const { rows } = await sql<{ id: string }>`
+    with item as (
+      insert into public.soundcloud_schedules (org_id, parent_type, parent_id, assignment_id, target_handle,
+        member_account_id, status, scheduled_at, completed_at, error_message, closed_at)
+      select ${world.orgId}, 'submission', ${assignment.submission.id}, ${assignment.id}, account.handle, account.id,
+        ${status}, ${new Date(assignment.slotAt)},
+        ${status === 'completed' ? new Date(assignment.slotAt) : null}, ${error},
+        ${status === 'pending' || status === 'scheduled' ? null : new Date(assignment.slotAt)}
+      from public.soundcloud_member_accounts account where account.member_id = ${assignment.supporter.id}
+      returning id, org_id
+    )
+    insert into public.soundcloud_provider_intents (org_id, provider, action, idempotency_key, entity_type, entity_id,
+      request, status)
+    select org_id, 'influence-planner', 'schedule.create', 'schedule:' || id, 'schedule', id, '{}', ${intent} from item
+    returning entity_id as id`.execute(world.db);
+  return rows[0]?.id ?? '';
 }
 
 describe('a positive control', () => {
@@ -159,28 +193,49 @@ describe('a track that the supporter reposted before', () => {
 
   it('does not complete a schedule either, and does once the scheduler was to take the old one down', async () => {
     const old = await seenBefore();
-    const scheduled = (assignment: PublishedAssignment, status: 'scheduled' | 'completed') =>
-      sql<{ id: string }>`
-        insert into public.soundcloud_schedules (org_id, parent_type, parent_id, assignment_id, target_handle,
-          member_account_id, status, scheduled_at, completed_at)
-        select ${world.orgId}, 'submission', ${assignment.submission.id}, ${assignment.id}, account.handle, account.id,
-          ${status}, ${new Date(assignment.slotAt)},
-          ${status === 'completed' ? new Date(assignment.slotAt) : null}
-        from public.soundcloud_member_accounts account where account.member_id = ${supporter.id}
-        returning id`.execute(world.db);
-    const { rows } = await scheduled(asked, 'scheduled');
     const { lookForScheduledRepost } = createScheduleLookActivities({
       db: worker,
       soundcloud: soundCloudOf(world),
     });
-    const input = { orgId: world.orgId, scheduleId: rows[0]?.id ?? '' };
+    const input = { orgId: world.orgId, scheduleId: await schedule(asked, { status: 'scheduled' }) };
     const lookAgain = () => new MockActivityEnvironment().run(lookForScheduledRepost, input);
     expect(await lookAgain()).toMatchObject({ verdict: 'absent', facts: { reason: 'reposted_before' } });
-    await scheduled(old, 'completed');
+    await schedule(old, { status: 'completed' });
+    // Made by the scheduler to stay: nothing takes it down.
+    expect(await lookAgain()).toMatchObject({ verdict: 'absent', facts: { reason: 'reposted_before' } });
+    expect(await look('user_reposts')).toMatchObject({
+      verdict: 'inconclusive',
+      facts: { reason: 'reposted_before' },
+    });
     await sql`update public.soundcloud_queue_assignments set unrepost_after_hours = 48 where id = ${old.id}`.execute(
       world.db,
     );
     expect(await lookAgain()).toMatchObject({ verdict: 'seen' });
     expect(await look('user_reposts')).toMatchObject({ verdict: 'seen' });
+  });
+});
+
+describe('whether Influence Planner takes the repost down', () => {
+  const NOT_SEEN = 'not_seen: it was not seen on SoundCloud by its deadline.';
+  const FAILED = 'failed_in_influence_planner: token expired';
+
+  it.each<[boolean, string, StoredSchedule[]]>([
+    [false, 'without a schedule', []],
+    [false, 'before it is sent', [{ status: 'pending', intent: 'intended' }]],
+    [true, 'while it is being sent', [{ status: 'pending', intent: 'sent' }]],
+    [true, 'when it may have been sent', [{ status: 'pending', intent: 'unknown' }]],
+    [true, 'when it was sent', [{ status: 'scheduled' }]],
+    [true, 'when it was made', [{ status: 'completed' }]],
+    [true, 'when nobody saw it', [{ status: 'failed', error: NOT_SEEN }]],
+    [false, 'when it could not be made', [{ status: 'failed', error: FAILED }]],
+    [false, 'when it was never sent', [{ status: 'failed', intent: 'failed', error: 'too_late: …' }]],
+    [false, 'when it was cancelled', [{ status: 'cancelled', intent: 'cancelled' }]],
+  ])('is %s %s', async (scheduled, _, schedules) => {
+    for (const stored of schedules) await schedule(asked, stored);
+    // Of another assignment of the same track, which says nothing of this one.
+    await schedule(await monthAgo(supporter, asked.submission), { status: 'completed' });
+    expect(await look('user_reposts')).toMatchObject({ scheduled });
+    // Asked again, when its answer was lost.
+    expect(await ask('user_reposts', `look:${looks}`)).toMatchObject({ outcome: 'looked', scheduled });
   });
 });

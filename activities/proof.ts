@@ -9,6 +9,7 @@ import {
   laterReposts,
   storeProofCheck,
 } from '../db/proof-checks.js';
+import { isWithPlanner } from '../db/schedules.js';
 import { type Judgement, judgeList, type ListSource, type Verdict } from '../domain/proof-evidence.js';
 import { parseTrackUrl, withoutToken } from '../domain/track-url.js';
 import { ProviderError } from '../providers/errors.js';
@@ -42,6 +43,8 @@ export interface RepostAnswer extends Judgement {
   checkedAt: number;
   /** There are no credentials: nothing was looked at. */
   degraded: boolean;
+  /** Influence Planner has, or may have, a schedule for it, and takes the repost down as planned. */
+  scheduled: boolean;
 }
 
 /** What else the account, or the track, is known to have been reposted for. */
@@ -80,9 +83,10 @@ export function createProofActivities({ db, soundcloud }: { db: Db; soundcloud: 
           source === 'user_reposts' ? 'supporter' : 'track',
         );
         const known = { later, older: await hasOlderRepost(trx, orgId, assignmentId, source) };
-        return { stored, assignment, known };
+        return { stored, assignment, known, scheduled: await isWithPlanner(trx, orgId, assignmentId) };
       });
-      if (read.stored !== undefined) return answerOf(read.stored, question.supporterUrn);
+      const { scheduled } = read;
+      if (read.stored !== undefined) return { ...answerOf(read.stored, question.supporterUrn), scheduled };
       try {
         const sighting = await withLifesign(() =>
           look(question, read.assignment, read.known, cancellationSignal()),
@@ -101,7 +105,7 @@ export function createProofActivities({ db, soundcloud }: { db: Db; soundcloud: 
             checkedAt: now,
           }),
         );
-        return answerOf(row, supporterUrn);
+        return { ...answerOf(row, supporterUrn), scheduled };
       } catch (error) {
         if (error instanceof RequestNotYetAllowed) return { outcome: 'later', notBefore: error.notBefore };
         if (error instanceof ProviderError) throw providerFailure(error);
@@ -231,7 +235,7 @@ function whyUnclear({ repostedBefore = false }: Judgement): { reason?: string } 
 function answerOf(
   row: { verdict: string; positive_control: boolean; checked_at: Date; facts: unknown },
   supporterUrn: string | null,
-): RepostAnswer {
+): Omit<RepostAnswer, 'scheduled'> {
   const facts = row.facts as { reason?: string };
   return {
     outcome: 'looked',

@@ -196,6 +196,34 @@ describe('a proof', () => {
     expect(await factsFor(asSupporter)).toEqual({ rows: 2, laterReposts: 1 });
   });
 
+  it('evidence that names a handle where an id belongs is shown all the same', async () => {
+    const mine = await underWay({ supporters: [supporter] });
+    const other = await the.addSupporter();
+    const later = await underWay({ supporters: [other], submission: mine.submission });
+    const facts = { rows: 3, later: ['deep-current', later.id, 7] };
+    await stack.db.transaction().execute((trx) =>
+      storeProofCheck(trx, {
+        orgId: stack.orgId,
+        assignmentId: mine.id,
+        phase: 'proof',
+        key: 'written by hand',
+        source: 'reposters',
+        verdict: 'absent',
+        positiveControl: true,
+        facts,
+        checkedAt: Date.now(),
+      }),
+    );
+    const shown = await api.call('GET', path(mine, '/evidence'), { as: admin });
+    expect(shown.status).toBe(200);
+    expect(shown.body.data.find(({ source }) => source === 'reposters')?.facts).toEqual({
+      rows: 3,
+      later: ['deep-current', other.handle],
+    });
+    const own = await api.call('GET', path(mine, '/evidence'), { as: asSupporter });
+    expect(own.body.data.find(({ source }) => source === 'reposters')?.facts).toEqual({ rows: 3 });
+  });
+
   it('of something else is refused, and may be sent again; another’s assignment is not there', async () => {
     const assignment = await underWay();
     const wrong = { url: 'https://soundcloud.com/somebody-else/another-track' };

@@ -125,10 +125,10 @@ function factsFor(row: ProofCheckRow, makers: ReadonlyMap<string, string> | null
   return makers === null ? facts : { ...facts, later: laterIds(row).map((made) => makers.get(made) ?? made) };
 }
 
-/** Ids of the later reposts a list of reposters showed. */
+/** Ids of the later reposts a list of reposters showed, as they stand in the JSON: not every one need be an id. */
 function laterIds({ source, facts }: ProofCheckRow): string[] {
-  const { later } = facts as { later?: string[] };
-  return source === 'reposters' ? (later ?? []) : [];
+  const { later } = facts as { later?: unknown };
+  return source === 'reposters' && Array.isArray(later) ? later.filter((one) => typeof one === 'string') : [];
 }
 
 const evidenceRoute = defineRoute({

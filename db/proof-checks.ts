@@ -5,6 +5,8 @@ import type { Queryable, Trx } from './client.js';
 import { jsonb } from './json.js';
 import type { SoundcloudProofChecks } from './schema.js';
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
 export type ProofCheckRow = Selectable<SoundcloudProofChecks>;
 
 export interface NewProofCheck extends Judgement {
@@ -72,21 +74,22 @@ export async function proofChecksOf(
 
 /**
  * Handles of whoever made the reposts that evidence names by id, of assignments or of campaigns' schedules. Those the
- * caller may not read are left out.
+ * caller may not read are left out, and so is what is no id: evidence is JSON, and never changed once it is written.
  */
 export async function makersOf(
   db: Queryable,
   orgId: string,
   ids: readonly string[],
 ): Promise<Map<string, string>> {
+  const known = ids.filter((id) => UUID.test(id));
   const { rows } = await sql<{ id: string; handle: string }>`
     select made.id, account.handle
     from (
       select a.id, a.supporter_id as member_id, null::uuid as account_id
-      from public.soundcloud_queue_assignments a where a.org_id = ${orgId} and a.id = any (${[...ids]}::uuid[])
+      from public.soundcloud_queue_assignments a where a.org_id = ${orgId} and a.id = any (${known}::uuid[])
       union all
       select item.id, null, item.member_account_id
-      from public.soundcloud_schedules item where item.org_id = ${orgId} and item.id = any (${[...ids]}::uuid[])
+      from public.soundcloud_schedules item where item.org_id = ${orgId} and item.id = any (${known}::uuid[])
     ) made
     join public.soundcloud_member_accounts account on account.org_id = ${orgId} and account.platform = 'soundcloud'
       and (account.member_id = made.member_id or account.id = made.account_id)`.execute(db);
@@ -182,7 +185,7 @@ export async function laterReposts(
 /**
  * Whether an assignment's supporter is known to have reposted the track before it was asked for, while nothing says that
  * this repost is gone: what a list shows may then be the old one. It is gone when the same list was fresh since and did
- * not show it, or when the scheduler that made it was to take it down.
+ * not show it, or when the scheduler that made it was to take it down. Kept without an hour for that, it stays.
  */
 export async function hasOlderRepost(
   trx: Trx,
@@ -208,7 +211,7 @@ export async function hasOlderRepost(
       join public.soundcloud_proof_checks c
         on c.org_id = older.org_id and c.assignment_id = older.id and c.verdict = 'seen' and c.checked_at < asked.at
       where ${sameTrack('track', 'asked')}
-        and not (older.slot_at + make_interval(hours => older.unrepost_after_hours) < asked.at and exists (
+        and not (coalesce(older.slot_at + make_interval(hours => older.unrepost_after_hours) < asked.at, false) and exists (
           select from public.soundcloud_schedules item
           where item.org_id = older.org_id and item.assignment_id = older.id and item.status = 'completed'))
       group by older.id

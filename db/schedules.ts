@@ -63,6 +63,26 @@ export async function loadSchedule(
   return rows[0];
 }
 
+/**
+ * Whether Influence Planner has a schedule for an assignment, or may have one, so that it makes the repost and takes it
+ * down: sent, made, or sent and never seen. Not one that was never sent, that was cancelled, or that it said it could not
+ * make.
+ */
+export async function isWithPlanner(trx: Queryable, orgId: string, assignmentId: string): Promise<boolean> {
+  const { rows } = await sql<{ found: boolean }>`
+    select exists (
+      select from public.soundcloud_schedules item
+      where item.org_id = ${orgId} and item.assignment_id = ${assignmentId}
+        and (item.status in ('scheduled', 'completed')
+          or (item.status = 'failed' and starts_with(item.error_message, 'not_seen:'))
+          or (item.status = 'pending' and exists (
+            select from public.soundcloud_provider_intents intent
+            where intent.org_id = item.org_id and intent.entity_id = item.id
+              and intent.status in ('sent', 'unknown'))))
+    ) as found`.execute(trx);
+  return rows[0]?.found ?? false;
+}
+
 /** Keeps others from changing the row until the transaction ends. */
 export async function lockSchedule(trx: Trx, orgId: string, id: string): Promise<void> {
   await trx

@@ -6,6 +6,7 @@ import { askOps, capture, complete, decideWithoutOps, fail, nextWatchLook } from
 import {
   type AssignmentState,
   isTakenDownBy,
+  isVouchedFor,
   planLook,
   SYSTEM_ACTOR,
   type Transition,
@@ -25,9 +26,19 @@ export type AssignmentAlarm = { kind: 'reminder' | 'deadline' | 'no_answer' | 'l
 /** What a look brought. */
 export type LookResult =
   /** SoundCloud does not answer: 5xx, timeout, 429, refused credentials. */
-  | { key: string; outcome: 'away' }
-  /** `degraded`: there are no credentials, so nothing was looked at. `at`: when the evidence was taken. */
-  | { key: string; outcome: 'answered'; verdict: Verdict; at: number; degraded: boolean };
+  { key: string; outcome: 'away' } | Answered;
+
+interface Answered {
+  key: string;
+  outcome: 'answered';
+  verdict: Verdict;
+  /** When the evidence was taken. */
+  at: number;
+  /** There are no credentials, so nothing was looked at. */
+  degraded: boolean;
+  /** Influence Planner has, or may have, a schedule for it: it makes the repost, and takes it down as planned. */
+  scheduled: boolean;
+}
 
 /**
  * What happens next if nobody acts; null when only a person or another workflow can move it.
@@ -90,9 +101,9 @@ function judge(state: AssignmentState, result: LookResult, now: number): Transit
     case 'proof':
       return result.verdict === 'seen' ? seen(back, now) : notSeenYet(back, state);
     case 'decision':
-      return decide(back, result.verdict, result.at, now);
+      return decide(back, result, now);
     case 'watch':
-      return watch(back, result.verdict, result.at, now);
+      return watch(back, result, now);
     case 'ops':
       return result.verdict === 'seen' ? seen(back, now) : transition({ ...back, look: null }, null);
   }
@@ -163,15 +174,20 @@ function remind(state: AssignmentState): Pick<Transition, 'mail'> {
   return { mail: state.reminderOwed && state.proofUrl === null ? 'proof_reminder' : null };
 }
 
-function decide(state: AssignmentState, found: Verdict, at: number, now: number): Transition {
-  // What was taken down as planned is gone too: that it is missing then says nothing of the supporter.
-  const verdict = found === 'absent' && isTakenDownBy(state, at) ? 'inconclusive' : found;
+function decide(
+  state: AssignmentState,
+  { verdict: found, at, scheduled }: Answered,
+  now: number,
+): Transition {
+  // What was taken down as planned is gone too: that it is missing then says nothing of the supporter. Only Influence
+  // Planner takes anything down; without a schedule the absence is that of a repost nobody made.
+  const verdict = found === 'absent' && scheduled && isTakenDownBy(state, at) ? 'inconclusive' : found;
   const confirmation = confirmAbsence(state.absences, { verdict, at }, recheckMs(state));
   switch (confirmation.kind) {
     case 'seen':
       return seen(state, now);
     case 'inconclusive':
-      return askOps(state, now);
+      return askOps(state, now, scheduled && isTakenDownBy(state, now));
     case 'confirmed':
       return fail(state, now, { by: SYSTEM_ACTOR, reason: 'repost_absent' });
     case 'again':
@@ -182,8 +198,9 @@ function decide(state: AssignmentState, found: Verdict, at: number, now: number)
   }
 }
 
-function watch(state: AssignmentState, verdict: Verdict, at: number, now: number): Transition {
-  const planned = isTakenDownBy(state, at);
+function watch(state: AssignmentState, { verdict, at, scheduled }: Answered, now: number): Transition {
+  // By hand it may come down at the same hour as by Influence Planner, if it was ever there.
+  const planned = isTakenDownBy(state, at) && (scheduled || isVouchedFor(state));
   const confirmation = confirmAbsence(state.absences, { verdict, at }, recheckMs(state));
   if (!planned && confirmation.kind === 'confirmed')
     return fail(state, now, { by: SYSTEM_ACTOR, reason: 'unreposted', unreposted: true });

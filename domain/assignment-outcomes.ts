@@ -1,8 +1,9 @@
 /** How an assignment goes on to its end: completed and watched, captured, skipped, failed, left to ops. */
+import type { AccountStatus } from './account-health.js';
 import {
   type AcceptedBy,
   type AssignmentState,
-  isTakenDownBy,
+  isVouchedFor,
   planLook,
   SYSTEM_ACTOR,
   type Transition,
@@ -54,7 +55,7 @@ export function complete(
 
 /** The watch is over: the artist pays, the supporter earns. @param by who ended it; the product itself at its end */
 export function capture(state: AssignmentState, now: number, by: string = SYSTEM_ACTOR): Transition {
-  const provisional = !state.seen && state.acceptedBy !== 'ops' && by === SYSTEM_ACTOR;
+  const provisional = !isVouchedFor(state) && by === SYSTEM_ACTOR;
   const { assignmentId, policy } = state;
   const audited = provisional && isAuditSample(assignmentId, policy.auditPercent);
   return transition(closed(state, now), 'captured', {
@@ -124,8 +125,11 @@ export function fail(
   });
 }
 
-/** Nobody could see whether the repost is there: ops judge. */
-export function askOps(state: AssignmentState, now: number): Transition {
+/**
+ * Nobody could see whether the repost is there: ops judge.
+ * @param takenDown what Influence Planner was asked for is taken down by now as planned
+ */
+export function askOps(state: AssignmentState, now: number, takenDown: boolean): Transition {
   const { policy, proofUrl, degraded } = state;
   const opsDueAt = now + policy.answerHours * HOUR_MS;
   const otherwise =
@@ -134,8 +138,8 @@ export function askOps(state: AssignmentState, now: number): Transition {
       : 'the proof is accepted as provisional; some of those are audited';
   const why = degraded
     ? 'SoundCloud is not configured'
-    : isTakenDownBy(state, now)
-      ? `The repost is taken down as planned ${policy.unrepostAfterHours} h after its slot, so that it is not there now does not say that it was never made`
+    : takenDown
+      ? `Influence Planner takes the repost down as planned ${policy.unrepostAfterHours} h after its slot, so that it is not there now does not say that it was never made`
       : 'SoundCloud’s lists do not tell';
   return transition({ ...state, stage: 'ops', since: now, look: null, absences: [], opsDueAt }, 'asked_ops', {
     opensTask: {
@@ -198,7 +202,19 @@ function failureText(reason: string): string {
 
 function skipText(by: string, reason: string): string {
   if (by !== SYSTEM_ACTOR) return `The reason given: ${reason}`;
-  if (reason === 'no_evidence')
-    return 'Nobody could see your repost, and no proof was handed in. If you have reposted the track, write to the team.';
-  return 'Your account is not connected to the network any more, so another supporter may take it over. Reconnect the account to be asked again.';
+  return (
+    SKIPPED_BY_ITSELF[reason] ?? `The reason: ${reason}. If you have reposted the track, write to the team.`
+  );
 }
+
+/** By `outcome_reason`; those of accounts are `account_` and the status that the account fell to. */
+const SKIPPED_BY_ITSELF: Readonly<Record<string, string>> = {
+  no_evidence:
+    'Nobody could see your repost, and no proof was handed in. If you have reposted the track, write to the team.',
+  account_reconnect:
+    'Influence Planner cannot use your account any more, so another supporter may take it over. Reconnect the account there to be asked again.',
+  account_disconnected:
+    'Your account is not part of the network in Influence Planner any more, so another supporter may take it over. Join again there to be asked again.',
+  account_error:
+    'The profile of your account could not be found or read on SoundCloud for days, so another supporter may take it over. If its handle has changed, write the new one to the team: with the right handle you are asked again.',
+} satisfies Record<'no_evidence' | `account_${Exclude<AccountStatus, 'linked'>}`, string>;

@@ -51,7 +51,7 @@ const look = (state: AssignmentState, answer: Verdict | 'away', at: number, key 
     state,
     answer === 'away'
       ? { key, outcome: 'away' }
-      : { key, outcome: 'answered', verdict: answer, at, degraded: false },
+      : { key, outcome: 'answered', verdict: answer, at, degraded: false, scheduled: false },
     at,
   );
 /** Looks until nothing is planned, each at its time. */
@@ -175,6 +175,7 @@ describe('a look', () => {
       outcome: 'answered',
       verdict: 'inconclusive',
       at: HOUR_MS,
+      scheduled: false,
     } as const;
     expect(applyLook(state, { ...answer, degraded: false }, HOUR_MS)).toMatchObject({
       step: 'not_seen_yet',

@@ -172,10 +172,15 @@ export function beginAssignment(facts: {
   };
 }
 
-/** Whether a repost may be gone at an instant because it is taken down as planned. @param at business ms */
+/** Whether the hour has come at which a repost is taken down as planned. @param at business ms */
 export function isTakenDownBy({ policy, slotAt }: AssignmentState, at: number): boolean {
   const { unrepostAfterHours } = policy;
   return unrepostAfterHours !== null && at >= slotAt + unrepostAfterHours * HOUR_MS;
+}
+
+/** Whether anybody is known to have found the repost on SoundCloud, or to have made it: a list, the scheduler, ops. */
+export function isVouchedFor({ seen, acceptedBy }: AssignmentState): boolean {
+  return seen || acceptedBy === 'ops';
 }
 
 /** A transition to `next` that does nothing but what `parts` name. */

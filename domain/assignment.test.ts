@@ -46,7 +46,12 @@ const override = (outcome: string) =>
   command('overrideOutcome', { by: 'ops', outcome, reason: 'Looked at the profile.' });
 
 /** Lets time pass as the workflow does, with SoundCloud answering as told, until nothing happens by itself. */
-function live(start: AssignmentState, answers: (Verdict | 'away')[], until = Number.POSITIVE_INFINITY) {
+function live(
+  start: AssignmentState,
+  answers: (Verdict | 'away')[],
+  until = Number.POSITIVE_INFINITY,
+  scheduled = false,
+) {
   let state = start;
   let now = start.since;
   const taken: (Transition & { at: number })[] = [];
@@ -59,7 +64,7 @@ function live(start: AssignmentState, answers: (Verdict | 'away')[], until = Num
     if (alarm.kind === 'look') {
       const answer = left.shift();
       if (answer === undefined) break;
-      change = applyLook(state, result(state, answer, now), now);
+      change = applyLook(state, result(state, answer, now, scheduled), now);
     } else change = raiseAssignmentAlarm(state, alarm.kind, now);
     taken.push({ ...change, at: now });
     state = change.next;
@@ -68,11 +73,11 @@ function live(start: AssignmentState, answers: (Verdict | 'away')[], until = Num
   return { state, now, taken, steps, last: taken.at(-1) };
 }
 
-function result(state: AssignmentState, answer: Verdict | 'away', at: number): LookResult {
+function result(state: AssignmentState, answer: Verdict | 'away', at: number, scheduled = false): LookResult {
   const key = state.look?.key ?? '';
   return answer === 'away'
     ? { key, outcome: 'away' }
-    : { key, outcome: 'answered', verdict: answer, at, degraded: false };
+    : { key, outcome: 'answered', verdict: answer, at, degraded: false, scheduled };
 }
 
 const apply = (state: AssignmentState, given: AssignmentCommand, now: number) => {
@@ -113,23 +118,35 @@ describe('without a word from anybody', () => {
     expect(last).toMatchObject({ step: 'failed', settles: 'release', row: { status: 'failed' } });
   });
 
-  it('missing after the planned un-repost is for ops: what was taken down as planned is gone too', () => {
+  it('missing after the planned un-repost of a schedule is for ops: what was taken down as planned is gone too', () => {
     const missing = Array<Verdict>(6).fill('absent');
-    const early = live(begin({ policy: { unrepostAfterHours: 12 } }), missing, 30 * HOUR_MS);
+    const begun = (unrepostAfterHours: number) => begin({ policy: { unrepostAfterHours } });
+    const early = live(begun(12), missing, 30 * HOUR_MS, true);
     expect(early.state).toMatchObject({ stage: 'ops', status: 'assigned' });
-    expect(early.last?.opensTask?.body).toMatch(/taken down as planned 12 h after its slot/);
+    expect(early.last?.opensTask?.body).toMatch(/takes the repost down as planned 12 h after its slot/);
     // One of the three looks came too late to tell.
-    const between = { unrepostAfterHours: 24 + 1 / 12 };
-    expect(live(begin({ policy: between }), missing, 30 * HOUR_MS).state).toMatchObject({ stage: 'ops' });
-    const later = { unrepostAfterHours: 25 };
-    expect(live(begin({ policy: later }), missing).last).toMatchObject({ row: { status: 'failed' } });
+    expect(live(begun(24 + 1 / 12), missing, 30 * HOUR_MS, true).state).toMatchObject({ stage: 'ops' });
+    expect(live(begun(25), missing, 30 * HOUR_MS, true).last).toMatchObject({ row: { status: 'failed' } });
+  });
+
+  it('missing without a schedule fails whatever is planned: nobody takes down what nobody made', () => {
+    const begun = begin({ policy: { unrepostAfterHours: 12 } });
+    expect(live(begun, Array<Verdict>(6).fill('absent')).last).toMatchObject({
+      step: 'failed',
+      row: { status: 'failed', outcome_reason: 'repost_absent' },
+    });
+    const { last } = live(begun, ['inconclusive', 'inconclusive'], 30 * HOUR_MS);
+    expect(last?.opensTask?.body).toMatch(/^SoundCloud’s lists do not tell\./);
   });
 
   it('whoever is skipped by somebody else is told why, in words', () => {
-    const account = command('skip', { by: 'system', reason: 'account_disconnected' });
+    const account = (status: string) =>
+      apply(begin(), command('skip', { by: 'system', reason: `account_${status}` }), HOUR_MS);
     const skips: [Transition | undefined, RegExp][] = [
       [live(begin(), Array<Verdict>(4).fill('inconclusive')).last, /Nobody could see your repost/],
-      [apply(begin(), account, HOUR_MS), /Reconnect the account/],
+      [account('reconnect'), /cannot use your account any more.* Reconnect the account there/],
+      [account('disconnected'), /not part of the network .* Join again there/],
+      [account('error'), /could not be found or read on SoundCloud.* write the new one to the team/],
       [apply(begin(), override('skipped'), HOUR_MS), /Looked at the profile\.$/],
     ];
     for (const [change, words] of skips) {
@@ -251,6 +268,21 @@ describe('the watch', () => {
     });
   });
 
+  it('of what nobody ever saw is not excused by a plan, unless Influence Planner was asked for it', () => {
+    const handedIn = apply(begin({ policy: { unrepostAfterHours: 12 } }), proof, HOUR_MS).next;
+    const blind = Array<Verdict>(3).fill('inconclusive');
+    const gone = Array<Verdict>(9).fill('absent');
+    const end = (scheduled: boolean) => live(handedIn, [...blind, ...gone], undefined, scheduled);
+    expect(end(false)).toMatchObject({
+      last: { step: 'unreposted', settles: 'release' },
+      state: { acceptedBy: 'timeout' },
+    });
+    expect(end(true)).toMatchObject({
+      last: { step: 'captured', settles: 'capture' },
+      state: { acceptedBy: 'timeout' },
+    });
+  });
+
   it('is ended by ops, either way, and takes no proof and no skip any more', () => {
     const state = completed();
     expect(apply(state, override('completed'), HOUR_MS)).toMatchObject({
@@ -283,7 +315,7 @@ describe('the scheduler', () => {
   it('has made a repost that is taken down before three quarters: nobody is reminded, and it is captured', () => {
     const planned = begin({ policy: { unrepostAfterHours: 12 } });
     const done = apply(planned, reported('completed'), HOUR_MS).next;
-    const { taken, last } = live(done, Array<Verdict>(6).fill('absent'));
+    const { taken, last } = live(done, Array<Verdict>(6).fill('absent'), undefined, true);
     expect(taken.some(({ mail }) => mail !== null)).toBe(false);
     expect(last).toMatchObject({ step: 'captured', row: { provisional: false } });
   });
@@ -348,55 +380,60 @@ describe('whatever happens', () => {
 
   it('nobody fails without three looks in a row that found it missing before it was planned to be, credits move once, one reminder at most', () => {
     fc.assert(
-      fc.property(plannedAfter, fc.array(happening, { maxLength: 60 }), (unrepostAfterHours, script) => {
-        let state = begin({ policy: { unrepostAfterHours } });
-        let now = 0;
-        let settled = 0;
-        let reminders = 0;
-        let missing: number[] = [];
-        const take = (change: Transition) => {
-          if (change.settles !== null) settled += 1;
-          if (change.mail !== null) reminders += 1;
-          if (change.row.status === 'failed') {
-            expect(missing.length).toBeGreaterThanOrEqual(3);
-            if (unrepostAfterHours !== null)
-              expect(missing.slice(-3).every((at) => at < unrepostAfterHours * HOUR_MS)).toBe(true);
-            expect(
-              missing.slice(-3).every((at, i, all) => i === 0 || at - (all[i - 1] ?? 0) >= 10 * MINUTE),
-            ).toBe(true);
+      fc.property(
+        plannedAfter,
+        fc.boolean(),
+        fc.array(happening, { maxLength: 60 }),
+        (unrepostAfterHours, scheduled, script) => {
+          let state = begin({ policy: { unrepostAfterHours } });
+          let now = 0;
+          let settled = 0;
+          let reminders = 0;
+          let missing: number[] = [];
+          const take = (change: Transition) => {
+            if (change.settles !== null) settled += 1;
+            if (change.mail !== null) reminders += 1;
+            if (change.row.status === 'failed') {
+              expect(missing.length).toBeGreaterThanOrEqual(3);
+              if (unrepostAfterHours !== null && (scheduled || state.seen))
+                expect(missing.slice(-3).every((at) => at < unrepostAfterHours * HOUR_MS)).toBe(true);
+              expect(
+                missing.slice(-3).every((at, i, all) => i === 0 || at - (all[i - 1] ?? 0) >= 10 * MINUTE),
+              ).toBe(true);
+            }
+            expect(change.settles !== null).toBe(state.stage !== 'closed' && change.next.stage === 'closed');
+            state = change.next;
+            expect(assignmentWait(state, now) === null).toBe(state.stage === 'closed');
+          };
+          for (const one of script) {
+            // Everything that is due before the next look happens by itself.
+            for (
+              let alarm = nextAssignmentAlarm(state, false);
+              alarm !== null;
+              alarm = nextAssignmentAlarm(state, false)
+            ) {
+              now = Math.max(now, alarm.at);
+              if (alarm.kind === 'look') break;
+              take(raiseAssignmentAlarm(state, alarm.kind, now));
+            }
+            if (typeof one !== 'string') {
+              if (checkAssignmentCommand(state, one).ok) take(applyAssignmentCommand(state, one, now));
+              continue;
+            }
+            if (state.look === null) continue;
+            if (one === 'absent') missing.push(now);
+            else if (one !== 'away') missing = [];
+            const before = state;
+            take(applyLook(state, result(state, one, now, scheduled), now));
+            if (one === 'away') expect(state.stage).toBe(before.stage);
+            if (state.stage === 'proof') expect(elapsed(state.clock, now)).toBeLessThanOrEqual(24 * HOUR_MS);
           }
-          expect(change.settles !== null).toBe(state.stage !== 'closed' && change.next.stage === 'closed');
-          state = change.next;
-          expect(assignmentWait(state, now) === null).toBe(state.stage === 'closed');
-        };
-        for (const one of script) {
-          // Everything that is due before the next look happens by itself.
-          for (
-            let alarm = nextAssignmentAlarm(state, false);
-            alarm !== null;
-            alarm = nextAssignmentAlarm(state, false)
-          ) {
-            now = Math.max(now, alarm.at);
-            if (alarm.kind === 'look') break;
-            take(raiseAssignmentAlarm(state, alarm.kind, now));
-          }
-          if (typeof one !== 'string') {
-            if (checkAssignmentCommand(state, one).ok) take(applyAssignmentCommand(state, one, now));
-            continue;
-          }
-          if (state.look === null) continue;
-          if (one === 'absent') missing.push(now);
-          else if (one !== 'away') missing = [];
-          const before = state;
-          take(applyLook(state, result(state, one, now), now));
-          if (one === 'away') expect(state.stage).toBe(before.stage);
-          if (state.stage === 'proof') expect(elapsed(state.clock, now)).toBeLessThanOrEqual(24 * HOUR_MS);
-        }
-        expect(settled).toBe(state.stage === 'closed' ? 1 : 0);
-        expect(reminders).toBeLessThanOrEqual(1);
-        if (state.stage === 'closed')
-          expect(checkAssignmentCommand(state, proof)).toMatchObject({ code: 'assignment_closed' });
-      }),
+          expect(settled).toBe(state.stage === 'closed' ? 1 : 0);
+          expect(reminders).toBeLessThanOrEqual(1);
+          if (state.stage === 'closed')
+            expect(checkAssignmentCommand(state, proof)).toMatchObject({ code: 'assignment_closed' });
+        },
+      ),
       { numRuns: 500 },
     );
   });

@@ -38,6 +38,7 @@ export function createLookout(
     const phase = purpose === 'watch' ? ('watch' as const) : ('proof' as const);
     let at = now();
     let degraded = false;
+    let scheduled = false;
     for (const source of LISTS) {
       const found = await ask({ ...target, source, phase, key: `${key}:${source}` });
       if (found === null) return { key, outcome: 'away' };
@@ -45,9 +46,10 @@ export function createLookout(
       lists.push(found);
       at = found.checkedAt;
       degraded = found.degraded;
-      if (found.verdict === 'seen' || found.repostedBefore === true || degraded) break;
+      scheduled = found.scheduled;
+      if (found.verdict === 'seen' || degraded) break;
     }
-    return { key, outcome: 'answered', verdict: judgeLook(lists), at, degraded };
+    return { key, outcome: 'answered', verdict: judgeLook(lists), at, degraded, scheduled };
   }
 
   /** Null when SoundCloud does not answer. A request limit, a worker or a database that is away says nothing of it. */

@@ -1,5 +1,6 @@
 /** The assignment against the time-skipping server: days pass in seconds. Few workflows a test, one server for the file. */
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HOUR_MS } from '../../domain/calendar.js';
 import { assignmentsOf } from '../../test/support/assignments.js';
@@ -113,5 +114,60 @@ describe('the time for a proof', () => {
     await env.sleep('4 hours');
     await the.handleOf(assignment).result();
     expect(await the.facts.row(assignment)).toMatchObject({ status: 'completed', provisional: false });
+  });
+});
+
+describe('a repost that is missing after the planned un-repost', () => {
+  it('is for ops while Influence Planner has a schedule for it, and was never made otherwise', async () => {
+    const setting = (unrepost_after_hours: number | null) =>
+      world.db.updateTable('soundcloud_settings').set({ unrepost_after_hours }).execute();
+    await setting(3);
+    const [byHand, scheduled] = await the.publish({ count: 2, slotInHours: 1 });
+    if (byHand === undefined || scheduled === undefined) throw new Error('two were published');
+    await setting(null);
+    await sql`insert into public.soundcloud_schedules (org_id, parent_type, parent_id, assignment_id, target_handle,
+        member_account_id, status, scheduled_at)
+      select ${world.orgId}, 'submission', ${scheduled.submission.id}, ${scheduled.id}, account.handle, account.id,
+        'scheduled', ${new Date(scheduled.slotAt)}
+      from public.soundcloud_member_accounts account where account.member_id = ${scheduled.supporter.id}`.execute(
+      world.db,
+    );
+    for (const assignment of [byHand, scheduled]) await the.opened(assignment);
+    await env.sleep('2 hours');
+    // Asked for after the slot of the first, and reposted: what makes a missing repost count.
+    for (const { supporter } of [byHand, scheduled])
+      await the.repost(await the.publishOne({ supporters: [supporter], slotInHours: 2_000 }));
+    await env.sleep('25 hours');
+    await the.inStage(scheduled, 'ops');
+    expect((await the.facts.tasks(scheduled))[0]?.body).toMatch(/takes the repost down as planned 3 h after/);
+    await the.handleOf(byHand).result();
+    expect(await the.facts.row(byHand)).toMatchObject({ status: 'failed', outcome_reason: 'repost_absent' });
+  });
+});
+
+describe('a track that the supporter reposted before', () => {
+  it('is looked for in the next list, which may know that the old repost is gone', async () => {
+    const before = await the.publishOne({ unstarted: true });
+    const assignment = await the.publishOne({
+      supporters: [before.supporter],
+      submission: before.submission,
+      slotInHours: 2,
+    });
+    const check = (source: string, verdict: string, hoursAgo: number) =>
+      sql`insert into public.soundcloud_proof_checks (org_id, assignment_id, phase, source, verdict, positive_control,
+          facts, check_key, checked_at)
+        values (${world.orgId}, ${before.id}, 'watch', ${source}, ${verdict}, ${verdict === 'absent'}, '{}',
+          ${`before:${source}`}, ${new Date(assignment.slotAt - hoursAgo * HOUR_MS)})`.execute(world.db);
+    await check('user_reposts', 'seen', 9);
+    await check('reposters', 'absent', 8);
+    await the.opened(assignment);
+    await the.repost(assignment);
+    await the.handleOf(assignment).executeUpdate(assignmentUpdates.submitProof, {
+      args: [{ by: 'the supporter', url: assignment.submission.trackUrl }],
+    });
+    await the.inStage(assignment, 'watch');
+    expect(await the.facts.evidence(assignment)).toEqual(
+      expect.arrayContaining(['user_reposts inconclusive', 'reposters seen']),
+    );
   });
 });
