@@ -128,10 +128,9 @@ describe('a published queue', () => {
     await served(submission);
     if (skipped === undefined) throw new Error('an assignment');
     await queues.settle(skipped, 'skipped', await now());
-    await eventually(
-      'the replacement is owed',
-      async () => (await facts.wait(submission))?.waiting_on === 'queue',
-    );
+    // The rows are written first, so that they say it too by then.
+    await eventually('the replacement is owed', async () => (await stateOf(submission))?.support?.owed === 1);
+    expect((await facts.wait(submission))?.waiting_on).toBe('queue');
     expect((await stateOf(submission))?.support).toMatchObject({ open: 0, owed: 1, completed: 0 });
     // It is out, and takes in nobody further.
     expect((await facts.wait(submission))?.who_can_act).toBe(`the next daily queue (that of ${date} is out)`);
