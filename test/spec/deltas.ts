@@ -175,14 +175,6 @@ export const REQUIRED_BEYOND_SPEC: readonly string[] = [
   'soundcloud_attribution_snapshots.parent_type',
 ];
 
-/** References of the spec that follow from others (decision 0012): column → the references it follows from. */
-export const IMPLIED_REFERENCES: Readonly<Record<string, [string, string]>> = {
-  'soundcloud_repost_credit_ledger.org_id': [
-    'soundcloud_repost_credit_ledger.member_id',
-    'soundcloud_members.org_id',
-  ],
-};
-
 /** Unique constraints beyond the spec's, on spec tables (decision 0010); columns after org_id. */
 export const ADDED_UNIQUES: Readonly<Record<string, string[][]>> = {
   soundcloud_user_roles: [['user_id', 'role']],
