@@ -213,7 +213,8 @@ export class BundleSolver {
   }
 }
 
-function rewardOf({ owed }: DemandRow): number {
+/** What having a supporter at all counts for a row, beside what the supporters are worth. */
+export function rewardOf({ owed }: DemandRow): number {
   return owed ? SERVED + OWED : SERVED;
 }
 

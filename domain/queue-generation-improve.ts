@@ -1,9 +1,10 @@
 /**
  * Second aim of a queue: the largest Σ affinity × reliability × counted reach, without serving fewer (rules.md, "Queue
  * generation"). Every buyer in turn chooses anew: first at the slots' prices, then against what is planned, where
- * whoever loses a supporter chooses anew as well. A trial that does not pay is rolled back.
+ * whoever loses a supporter chooses anew as well; in the end single pairs are forced in, so that it is not left to chance
+ * which of as many submissions are served. A trial that does not pay is rolled back.
  */
-import { BundleSolver, type CostsOf } from './queue-generation-bundle.js';
+import { BundleSolver, type CostsOf, rewardOf } from './queue-generation-bundle.js';
 import type { Buyer, DemandRow, QueuePairs } from './queue-generation-pairs.js';
 import { compareServed, QueuePlan, worthOf } from './queue-generation-plan.js';
 import type { SlotPrices } from './queue-generation-prices.js';
@@ -18,6 +19,19 @@ const MIN_LOOKS = 4_000_000;
 const CHAIN = 12;
 const TAKING = 3;
 const MAX_PASSES = 40;
+/** Looks of the exchanges at the end. Small queues get all they can use; large ones those for the unserved rows. */
+const EXCHANGE_LOOKS = 2_000_000;
+/** Cells of a knapsack that take as long as a look at a pair. */
+const CELLS_PER_LOOK = 16;
+/** More than any bundle gains, rows served included: what a pinned pair counts. */
+const PINNED = 1e11;
+/**
+ * How trials reckon with what others lose, pass by pass: `bold` less what their credits buy elsewhere, `cautious` in
+ * full (such trials fail less often, and find less), `serving` also that a row which loses its only supporter is unserved
+ * then. Without the last a row never takes another's place: it takes all it likes, and the queue serves fewer.
+ */
+type Caution = 'bold' | 'cautious' | 'serving';
+const CAUTIONS: readonly Caution[] = ['bold', 'cautious', 'serving'];
 /** Moves between the rows of one buyer. */
 const MAX_MOVES = 50;
 
@@ -81,7 +95,11 @@ function rearrange(plan: QueuePlan, b: number): void {
           if (there < 0) return false;
           if (better([p], [there])) return true;
           return (plan.chosen[k] as number[]).some((q) =>
-            better([p, q], [there, pairOf(pairs, i, pairs.supporterOf[q] as number)]),
+            rows.some(
+              (l) =>
+                (l === i || (l !== k && (plan.chosen[l] as number[]).length === 0)) &&
+                better([p, q], [there, pairOf(pairs, l, pairs.supporterOf[q] as number)]),
+            ),
           );
         }),
       ),
@@ -116,8 +134,9 @@ class Improvement {
   private readonly pairs: QueuePairs;
   private readonly costs: Float64Array;
   private looks: number;
-  /** Counts what others lose in full, as if they found nobody else: such trials fail less often, and find less. */
-  private cautious = false;
+  private caution: Caution = 'bold';
+  /** A pair its buyer takes whatever it gains; -1 = none. */
+  private pinned = -1;
 
   constructor(
     private readonly plan: QueuePlan,
@@ -132,13 +151,97 @@ class Improvement {
   run(): void {
     const { pairs } = this;
     this.pass('priced');
-    for (let pass = 0, idle = 0; pass < MAX_PASSES && idle < 2 && this.looks > 0; pass++) {
-      this.cautious = pass % 2 === 1;
+    for (let pass = 0, idle = 0; pass < MAX_PASSES && idle < CAUTIONS.length && this.looks > 0; pass++) {
+      this.caution = CAUTIONS[pass % CAUTIONS.length] as Caution;
       let better = false;
       for (let b = 0; b < pairs.buyers.length && this.looks > 0; b++) better = this.trial(b) || better;
       idle = better ? 0 : idle + 1;
     }
     this.pass('free');
+    this.exchanges();
+  }
+
+  /**
+   * Gives rows a supporter they do not have, at whatever cost, and lets whoever loses by it choose anew: finds what
+   * estimated losses hide. Rows without a supporter come first, then all others while looks last.
+   */
+  private exchanges(): void {
+    const { plan, pairs } = this;
+    this.looks = EXCHANGE_LOOKS;
+    for (let better = true; better && this.looks > 0; ) {
+      better = false;
+      const unserved = (i: number) => (plan.chosen[i] as number[]).length === 0;
+      const order = pairs.rows
+        .map((_, i) => i)
+        .sort((a, b) => Number(unserved(b)) - Number(unserved(a)) || a - b);
+      for (const i of order) if (this.looks > 0) better = this.exchange(i) || better;
+    }
+  }
+
+  /** Makes the exchange that gains most for a row. @returns whether there is one. */
+  private exchange(i: number): boolean {
+    const { plan, pairs } = this;
+    const row = pairs.rows[i] as DemandRow;
+    let best = { p: -1, evicted: -1, more: 0, gain: EPSILON };
+    for (let p = row.firstPair; p < row.endPair && this.looks > 0; p++) {
+      if ((plan.chosen[i] as number[]).includes(p)) continue;
+      const j = pairs.supporterOf[p] as number;
+      for (const evicted of [-1, ...(plan.held[j] as number[])]) {
+        const mark = plan.mark();
+        const found = this.forced(p, evicted);
+        plan.rollback(mark);
+        if (found === null) continue;
+        if (found.more > best.more || (found.more === best.more && found.gain > best.gain + EPSILON))
+          best = { p, evicted, ...found };
+      }
+    }
+    if (best.p < 0) return false;
+    this.forced(best.p, best.evicted);
+    plan.commit();
+    return true;
+  }
+
+  /** About what a buyer's knapsacks take, in looks: large balances cost much more than their pairs. */
+  private knapsackLooks(b: number): number {
+    const { rows, budget } = this.pairs.buyers[b] as Buyer;
+    let cells = rows.length > 1 ? rows.length * budget * budget : 0;
+    for (const i of rows) {
+      const row = this.pairs.rows[i] as DemandRow;
+      cells += (row.endPair - row.firstPair) * budget;
+    }
+    return Math.ceil(cells / CELLS_PER_LOOK);
+  }
+
+  /** Takes a pair for another, and what is exclusive with it. @returns what that gains; null when it does not fit. */
+  private forced(p: number, evicted: number): { more: number; gain: number } | null {
+    const { plan, pairs } = this;
+    const before = { served: plan.served, servedOwed: plan.servedOwed };
+    const own = (pairs.rows[pairs.rowOf[p] as number] as DemandRow).buyer;
+    const touched = new Map([[own, plan.valueOf(own)]]);
+    for (const k of (pairs.buyers[own] as Buyer).rows)
+      for (const q of [...(plan.chosen[k] as number[])]) plan.remove(q);
+    const out = plan.exclusiveWith(p);
+    if (
+      evicted >= 0 &&
+      !out.includes(evicted) &&
+      (plan.held[pairs.supporterOf[p] as number] as number[]).includes(evicted)
+    )
+      out.push(evicted);
+    for (const q of out) {
+      const loser = (pairs.rows[pairs.rowOf[q] as number] as DemandRow).buyer;
+      if (!touched.has(loser)) touched.set(loser, plan.valueOf(loser));
+      plan.remove(q);
+    }
+    if (!plan.fits(p)) return null;
+    plan.add(p);
+    for (const buyer of touched.keys()) this.looks -= this.knapsackLooks(buyer);
+    for (const loser of touched.keys()) if (loser !== own) this.choose(loser, 'free');
+    this.pinned = p;
+    this.choose(own, 'free');
+    this.pinned = -1;
+    let gain = 0;
+    for (const [buyer, value] of touched) gain += plan.valueOf(buyer) - value;
+    return { more: compareServed(plan, before), gain };
   }
 
   /** Every buyer chooses once without taking from others, unless fewer rows would be served. */
@@ -202,7 +305,9 @@ class Improvement {
     const same = chosen.length === old.length && chosen.every((p) => old.includes(p));
     if (same) {
       plan.rollback(mark);
-      return null;
+      if (buyer.rows.length === 1) return null;
+      rearrange(plan, b);
+      return plan.mark() === mark ? null : [];
     }
     const lost: number[] = [];
     for (const p of chosen) {
@@ -231,6 +336,12 @@ class Improvement {
       }
       for (const [j, loss] of this.exclusiveLosses(row, buyer)) {
         costs[j] = how === 'taking' ? (costs[j] as number) + loss : Number.POSITIVE_INFINITY;
+      }
+      if (this.pinned >= 0) {
+        const k = pairs.rowOf[this.pinned] as number;
+        const j = pairs.supporterOf[this.pinned] as number;
+        if (k === i) costs[j] = -PINNED;
+        else if (row.exclusive.includes(k)) costs[j] = Number.POSITIVE_INFINITY;
       }
       return costs;
     };
@@ -275,9 +386,13 @@ class Improvement {
   /** What the queue loses about when a pair is given up: its value less what the credits buy elsewhere. */
   private loss(p: number): number {
     const { plan, pairs, prices } = this;
-    const { buyer } = pairs.rows[pairs.rowOf[p] as number] as DemandRow;
+    const i = pairs.rowOf[p] as number;
+    const row = pairs.rows[i] as DemandRow;
+    const { buyer } = row;
+    if (this.caution === 'serving' && (plan.chosen[i] as number[]).length === 1)
+      return (pairs.value[p] as number) + rewardOf(row);
     const price = pairs.price[pairs.supporterOf[p] as number] as number;
-    const spare = this.cautious || plan.left(buyer) > 0 ? 0 : (prices.credit[buyer] as number);
+    const spare = this.caution !== 'bold' || plan.left(buyer) > 0 ? 0 : (prices.credit[buyer] as number);
     return Math.max(0, (pairs.value[p] as number) - price * spare);
   }
 }

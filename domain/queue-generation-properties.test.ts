@@ -231,6 +231,14 @@ const TINY_DAY = days({ supporters: 5, submissions: 4, credits: 6 }).map((given)
   },
 }));
 
+/** Tiny days on which more submissions ask than there are slots, so that it matters which are served. */
+const CROWDED_DAY = days({ supporters: 4, submissions: 5, credits: 12 }).map((given) => ({
+  ...given,
+  earliest: NOW,
+  taken: [],
+  settings: { ...given.settings, rolling_cap: 10, spacing_minutes: 60, accounts_daily_cap: 1 },
+}));
+
 describe('against every queue there is', () => {
   it('serves as many submissions as can be served', () => {
     fc.assert(
@@ -263,25 +271,33 @@ describe('against every queue there is', () => {
     );
   });
 
-  it('finds the most valuable of those on 97 of 100 days, and 98.5 % of the value of all', () => {
-    // A fixed sample: how close a search comes is a measurement, not a property of every input.
-    const sample = fc.sample(TINY_DAY, { numRuns: 400, seed: 20_260_504 });
-    const ratios: number[] = [];
-    let ours = 0;
-    let theirs = 0;
-    for (const given of sample) {
-      const best = bestQueue(given);
-      if (best.served === 0) continue;
-      const value = valueOfPairs(pairsIn(generateQueue(given).assignments, given), given);
-      ratios.push(value / best.value);
-      ours += value;
-      theirs += best.value;
-    }
-    expect(ratios.length).toBeGreaterThan(200);
-    expect(Math.min(...ratios)).toBeGreaterThan(0.5);
-    expect(ratios.filter((ratio) => ratio > 1 - 1e-9).length / ratios.length).toBeGreaterThan(0.97);
-    expect(ours / theirs).toBeGreaterThan(0.985);
-  });
+  // Fixed samples: how close a search comes is a measurement, not a property of every input.
+  it.each([
+    ['tiny', TINY_DAY],
+    ['crowded', CROWDED_DAY],
+  ])(
+    'finds the most valuable of those on 99 of 100 %s days, and never less than 85 % of it',
+    (_name, day) => {
+      const ratios: number[] = [];
+      let ours = 0;
+      let theirs = 0;
+      for (const given of fc.sample(day, { numRuns: 400, seed: 20_260_504 })) {
+        const best = bestQueue(given);
+        if (best.served === 0) continue;
+        const draft = generateQueue(given);
+        expect(draft.explanation.counts.served).toBe(best.served);
+        expect(owedServed(draft.assignments, given)).toBe(best.owed);
+        const value = valueOfPairs(pairsIn(draft.assignments, given), given);
+        ratios.push(value / best.value);
+        ours += value;
+        theirs += best.value;
+      }
+      expect(ratios.length).toBeGreaterThan(200);
+      expect(Math.min(...ratios)).toBeGreaterThan(0.85);
+      expect(ratios.filter((ratio) => ratio > 1 - 1e-9).length / ratios.length).toBeGreaterThan(0.99);
+      expect(ours / theirs).toBeGreaterThan(0.998);
+    },
+  );
 });
 
 function pairsIn(assignments: { submission_id: string; supporter_id: string }[], given: QueueInput) {

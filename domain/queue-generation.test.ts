@@ -121,6 +121,21 @@ describe('the two aims', () => {
     expect(pairsOf(generateQueue(given))).toEqual(['s1<d', 's2<c', 's3<a']);
   });
 
+  it.each(['r', 't'])(
+    'serves of as many the ones worth most, whatever their ids: the other track is %s',
+    (id) => {
+      // One slot each. Two of the three can be served; a's tracks fit by family only, z's fits exactly.
+      const tracks = ['s1', 's2'].map((own) => submission(own, 'a', { subgenres: ['Techno'] }));
+      const given = queueInput(
+        { submissions: [submission(id, 'z'), ...tracks], supporters: [supporter('b'), supporter('c')] },
+        { accounts_daily_cap: 1 },
+        { a: 5, z: 5 },
+      );
+      const { counts, totals } = generateQueue(given).explanation;
+      expect([counts.served, totals.value]).toEqual([2, 816]);
+    },
+  );
+
   it('counts reach up to the target only, though a supporter may reach more', () => {
     const given = queueInput(
       {
