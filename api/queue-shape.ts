@@ -120,7 +120,7 @@ export function queueJson(row: QueueRow, scope: Pick<Scope, 'ops'>): z.infer<typ
 export function noQueue({ ops, caller }: Pick<Scope, 'ops' | 'caller'>, date: string): Problem {
   const detail =
     ops && caller.kind === 'person'
-      ? `There is no queue of ${date}. POST /v1/queues asks for one of today or of the next ${MOST_DAYS_AHEAD} days.`
+      ? `There is no queue of ${date}. POST /v1/queues asks for one of today or of the next ${MOST_DAYS_AHEAD} days; none is made for a date that no approved submission waits for, or whose submissions another draft has.`
       : ops
         ? `There is no queue of ${date}.`
         : `There is no published queue of ${date}.`;

@@ -119,7 +119,7 @@ describe('before there is a queue', () => {
     const late = await api.call('POST', '/v1/queues', { body: { date: '2001-01-01' } });
     expect(late.body.detail).toContain(`today, ${date}, or of a later day until ${addDays(date, 7)}`);
     expect((await get()).body.detail).toBe(
-      `There is no queue of ${date}. POST /v1/queues asks for one of today or of the next 7 days.`,
+      `There is no queue of ${date}. POST /v1/queues asks for one of today or of the next 7 days; none is made for a date that no approved submission waits for, or whose submissions another draft has.`,
     );
     expect((await get(supporter)).body.detail).toBe(`There is no published queue of ${date}.`);
     const faults = async (address: string) => (await api.call('GET', address)).body.errors;

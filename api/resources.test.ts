@@ -238,7 +238,10 @@ describe('settings', () => {
     expect((await patch({ colour: 'red' })).body.code).toBe('invalid_request');
     expect((await patch({ review: { colour: 'red' } })).body.code).toBe('invalid_request');
     expect((await patch({})).body.code).toBe('invalid_request');
-    expect((await world.call('GET', '/v1/settings', { as: world.moderator })).body.code).toBe('forbidden');
+    expect((await world.call('GET', '/v1/settings', { as: world.moderator })).body).toMatchObject({
+      code: 'forbidden',
+      detail: 'Only an admin of the org may do this. Ask one.',
+    });
     expect((await world.call('GET', '/v1/settings')).headers.get('etag')).toBe(tag);
   });
 

@@ -62,7 +62,10 @@ async function openPersonScope<T>(
       if (org === undefined || others.length > 0) throw new Problem('org_required');
       if (wanted.orgId === undefined)
         await sql`select set_config('app.org_id', ${org.id}, true)`.execute(trx);
-      if (!mayEnter(wanted.access, org.roles)) throw new Problem('forbidden');
+      if (!mayEnter(wanted.access, org.roles)) {
+        const onlyAdmins = { detail: 'Only an admin of the org may do this. Ask one.' };
+        throw new Problem('forbidden', wanted.access === 'admin' ? onlyAdmins : {});
+      }
       return { result: await work({ trx, caller, orgId: org.id, roles: org.roles, ops: isOps(org.roles) }) };
     });
 

@@ -5,6 +5,7 @@ import { createLogger } from '../config/log.js';
 import { readClock } from '../db/clock.js';
 import { atTimeOfDay, HOUR_MS, toBusiness } from '../domain/calendar.js';
 import { type RunningWorker, startWorker } from '../worker.js';
+import { dailyQueueId } from '../workflows/daily-queue/contract.js';
 import { monthlyCreditGrantId } from '../workflows/monthly-credit-grant/contract.js';
 import { type ScheduledStartResult, scheduleId } from '../workflows/scheduled-start/contract.js';
 import { eventually } from './support/review-facts.js';
@@ -62,14 +63,35 @@ async function runs(count: number): Promise<ScheduledStartResult[]> {
   );
 }
 
-it('grants on the first of the month at five past midnight, and not on the second', {
+async function hasStarted(workflowId: string): Promise<boolean> {
+  const found = await world.client.workflow
+    .getHandle(workflowId)
+    .describe()
+    .catch(() => undefined);
+  return found !== undefined;
+}
+
+it('grants on the first of the month at five past midnight, and not on the second; what is switched off meanwhile does not start', {
   timeout: 120_000,
 }, async () => {
   const member = await world.addMember();
   const grantId = monthlyCreditGrantId(world.orgId, '2027-03');
+  await eventually('five past midnight', () => hasStarted(grantId), DAY_SECONDS * 1_000);
+  // What is due later on a day that has begun: its run waits for six o'clock.
+  await world.db
+    .updateTable('soundcloud_automation_health')
+    .set({ status: 'disabled' })
+    .where('org_id', '=', world.orgId)
+    .where('automation_name', '=', 'daily-queue')
+    .execute();
   const [first, second] = await runs(2);
-  expect(first).toMatchObject({ date: '2027-03-01', started: expect.arrayContaining([grantId]) });
-  expect(second?.date).toBe('2027-03-02');
+  expect(first).toMatchObject({
+    date: '2027-03-01',
+    started: expect.arrayContaining([grantId]),
+    disabled: ['daily-queue'],
+  });
+  expect(first?.started).not.toContain(dailyQueueId(world.orgId, '2027-03-01'));
+  expect(second).toMatchObject({ date: '2027-03-02', disabled: ['daily-queue'] });
   expect([...(second?.started ?? []), ...(second?.alreadyStarted ?? [])]).not.toContain(grantId);
 
   const grant = world.client.workflow.getHandle(grantId);

@@ -10,7 +10,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { atTimeOfDay, compression, DAY_MS, dateOf, realWait, toBusiness } from '../../domain/calendar.js';
-import { isDueOn, timingOf } from '../../domain/scheduled-automations.js';
+import { isDueOn, type ScheduledAutomation, timingOf } from '../../domain/scheduled-automations.js';
 import { databaseActivities } from '../shared/activities.js';
 import { searchAttributes } from '../shared/search-attributes.js';
 import type { ScheduledStartInput, ScheduledStartResult } from './contract.js';
@@ -38,7 +38,13 @@ export async function scheduledStartWorkflow(input: ScheduledStartInput): Promis
     if (compressed) {
       if (!isDueOn(timing, date)) continue;
       const wait = atTimeOfDay(date, timing.timeOfDay, timezone) - toBusiness(clock, Date.now());
-      if (wait > 0) await sleep(realWait(clock, wait), { summary: `${automation} at ${timing.timeOfDay}` });
+      if (wait > 0) {
+        await sleep(realWait(clock, wait), { summary: `${automation} at ${timing.timeOfDay}` });
+        if (await isSwitchedOff(automation)) {
+          result.disabled.push(automation);
+          continue;
+        }
+      }
     }
     const workflowId = lifecycle.workflowId(orgId, date);
     if (automation === 'daily-queue') {
@@ -62,6 +68,16 @@ export async function scheduledStartWorkflow(input: ScheduledStartInput): Promis
     }
   }
   return result;
+
+  /** An admin may have switched it off since midnight. */
+  async function isSwitchedOff(automation: ScheduledAutomation): Promise<boolean> {
+    const look = { orgId, automations: [automation] };
+    const { disabled } = await databaseActivities().openScheduledRun.executeWithOptions(
+      { summary: automation },
+      [look],
+    );
+    return disabled.length > 0;
+  }
 }
 
 /** The time the Schedule meant, also when the run comes late; started by hand, the time it was started. */
