@@ -2,7 +2,7 @@
 
 import { type Db, withOrg } from '../db/client.js';
 import { ledgerChecksDue, saveLedgerCheck } from '../db/ledger-checks.js';
-import { correctedViolations, ledgerViolations } from '../db/ledger-invariants.js';
+import { standingViolations } from '../db/ledger-invariants.js';
 import { notify } from '../db/notifications.js';
 
 /** A run begins no further org after so long; the others are due at the next one. */
@@ -37,10 +37,8 @@ export async function checkBooks(db: Db): Promise<BookChecks> {
 async function checkOrg(db: Db, due: { orgId: string; date: string }): Promise<number> {
   const { orgId } = due;
   return withOrg(db, orgId, async (trx) => {
-    const found = await ledgerViolations(trx);
-    const corrected = await correctedViolations(trx, found);
-    const standing = found.filter((violation) => !corrected.has(violation));
-    const rules = [...new Set(standing.map(({ rule }) => rule))];
+    const standing = await standingViolations(trx);
+    const rules = [...new Set(standing.map(({ violation }) => violation.rule))];
     const news = await saveLedgerCheck(trx, due, { violations: standing.length, rules });
     if (news.length > 0) {
       await notify(trx, {
@@ -50,9 +48,8 @@ async function checkOrg(db: Db, due: { orgId: string; date: string }): Promise<n
         title: 'Credits do not add up',
         message: `The look at the books found what must not be: ${news.join(', ')}. Run \`spark doctor\`; it names each wallet and says how to repair it.`,
         actionUrl: '/console/wallets',
-        metadata: { rules: news, violations: standing.length },
         // What was found is written with it, so that it is told once; repaired and broken anew it is news again.
-        dedupeKey: `ledger-check:${Date.now()}:${news.join(',')}`,
+        metadata: { rules: news, violations: standing.length },
       });
     }
     return standing.length;

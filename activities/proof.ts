@@ -10,7 +10,13 @@ import {
   storeProofCheck,
 } from '../db/proof-checks.js';
 import { isWithPlanner } from '../db/schedules.js';
-import { type Judgement, judgeList, type ListSource, type Verdict } from '../domain/proof-evidence.js';
+import {
+  type Judgement,
+  judgeList,
+  type ListFacts,
+  type ListSource,
+  type Verdict,
+} from '../domain/proof-evidence.js';
 import { parseTrackUrl, withoutToken } from '../domain/track-url.js';
 import { ProviderError } from '../providers/errors.js';
 import { RequestNotYetAllowed } from '../providers/rate-limit.js';
@@ -163,24 +169,18 @@ export function createProofActivities({ db, soundcloud }: { db: Db; soundcloud: 
     );
     if (list === null) return nothing('profile_not_found', urn);
     const later = known.later.filter((control) => list.rows.some(trackOf(control).matches));
-    const facts = {
-      rows: list.rows.length,
-      // Newest first: what is not in a thousand rows was not reposted since the slot.
-      complete: list.ended || list.rows.length > 0,
-      laterReposts: later.length,
-      olderRepost: known.older,
-    };
-    const judgement = judgeList({ shows: list.shows, ...facts });
-    return {
-      ...judgement,
-      facts: {
-        ...facts,
-        ...whyUnclear(judgement),
-        user: urn,
-        later: later.map((control) => withoutToken(control.track_url)),
+    return sighted(
+      {
+        shows: list.shows,
+        rows: list.rows.length,
+        // Newest first: what is not in a thousand rows was not reposted since the slot.
+        complete: list.ended || list.rows.length > 0,
+        laterReposts: later.length,
+        olderRepost: known.older,
       },
-      supporterUrn: urn,
-    };
+      { user: urn, later: later.map((control) => withoutToken(control.track_url)) },
+      urn,
+    );
   }
 
   async function lookAtTrack(
@@ -199,19 +199,18 @@ export function createProofActivities({ db, soundcloud }: { db: Db; soundcloud: 
     if (list === null) return nothing('track_not_found', supporterUrn);
     const shown = new Set(list.rows.map((row) => row.handle.toLowerCase()));
     const later = known.later.filter((control) => shown.has(control.handle.toLowerCase()));
-    const facts = {
-      rows: list.rows.length,
-      complete: list.ended,
-      laterReposts: later.length,
-      olderRepost: known.older,
-    };
-    const judgement = judgeList({ shows: list.shows, ...facts });
-    return {
-      ...judgement,
+    return sighted(
+      {
+        shows: list.shows,
+        rows: list.rows.length,
+        complete: list.ended,
+        laterReposts: later.length,
+        olderRepost: known.older,
+      },
       // Not who they are: the supporter reads this.
-      facts: { ...facts, ...whyUnclear(judgement), track: urn, later: later.map((control) => control.id) },
+      { track: urn, later: later.map((control) => control.id) },
       supporterUrn,
-    };
+    );
   }
 
   async function trackUrnOf(trackUrl: string, signal: AbortSignal): Promise<string | null> {
@@ -228,8 +227,15 @@ function nothing(reason: string, supporterUrn: string | null): Sighting {
   return { verdict: 'inconclusive', positiveControl: false, facts: { reason }, supporterUrn };
 }
 
-function whyUnclear({ repostedBefore = false }: Judgement): { reason?: string } {
-  return repostedBefore ? { reason: REPOSTED_BEFORE } : {};
+/** @param shown whose list it was, and the later reposts in it */
+function sighted(
+  { shows, ...facts }: ListFacts,
+  shown: Record<string, unknown>,
+  supporterUrn: string | null,
+): Sighting {
+  const judgement = judgeList({ shows, ...facts });
+  const why = judgement.repostedBefore ? { reason: REPOSTED_BEFORE } : {};
+  return { ...judgement, facts: { ...facts, ...why, ...shown }, supporterUrn };
 }
 
 function answerOf(

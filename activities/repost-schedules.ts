@@ -25,7 +25,7 @@ import {
 import { loadSettings } from '../db/settings.js';
 import { appliedSteps, refuseStep, takeStep } from '../db/steps.js';
 import { clearWait, saveWait } from '../db/waits.js';
-import { currentTerms, termsOf } from '../domain/assignment-terms.js';
+import { termsOf } from '../domain/assignment-terms.js';
 import { type BusinessClock, HOUR_MS, toBusiness } from '../domain/calendar.js';
 import {
   type NotSent,
@@ -136,8 +136,7 @@ export function createRepostScheduleActivities({
           const why = whyNot(row);
           if (why !== null) return { go: false, why };
           const settings = await loadSettings(trx, orgId);
-          const terms = row.assignment_terms;
-          const { unrepostAfterHours } = terms === null ? currentTerms(settings) : termsOf(terms, settings);
+          const { unrepostAfterHours } = termsOf(row.assignment_terms, settings);
           const request: PlannerRequest = {
             mediaUrl: row.media_url,
             targetUserId: row.planner_user_id ?? '',

@@ -216,7 +216,7 @@ export async function saveConnections(
     update public.soundcloud_members m set status = wanted.status
     from (
       select r.member_id,
-        case r.status when 'linked' then 'active' else 'needs_reconnect' end::public.soundcloud_member_status as status
+        (case r.status when 'linked' then 'active' else 'needs_reconnect' end)::public.soundcloud_member_status as status
       from jsonb_to_recordset(${rows}::jsonb) as r (member_id uuid, status text)
     ) as wanted
     where m.org_id = ${orgId} and m.id = wanted.member_id and m.status <> wanted.status`.execute(trx);

@@ -148,14 +148,35 @@ export interface AssignmentPeople {
   supporterId: string;
 }
 
-/** Who is behind the violations of rules about assignments, by assignment. */
-export async function peopleOfAssignments(
+export interface StandingViolation {
+  violation: LedgerViolation;
+  /** Whom it is about, for a rule about assignments. */
+  people: AssignmentPeople | undefined;
+}
+
+/**
+ * What {@link ledgerViolations} finds, without what an entry has made good since.
+ * @returns at most `limit` for each rule
+ */
+export async function standingViolations(db: Queryable, limit?: number): Promise<StandingViolation[]> {
+  const violations = await ledgerViolations(db, limit);
+  const people = await peopleOfAssignments(
+    db,
+    violations.filter(({ rule }) => ABOUT_ASSIGNMENTS.has(rule)).map(({ subjectId }) => subjectId),
+  );
+  const standing: StandingViolation[] = [];
+  for (const violation of violations) {
+    const behind = people.get(violation.subjectId);
+    if (behind === undefined || !(await isCorrected(db, violation, behind)))
+      standing.push({ violation, people: behind });
+  }
+  return standing;
+}
+
+async function peopleOfAssignments(
   db: Queryable,
-  violations: readonly LedgerViolation[],
+  assignmentIds: readonly string[],
 ): Promise<Map<string, AssignmentPeople>> {
-  const assignmentIds = violations
-    .filter(({ rule }) => ABOUT_ASSIGNMENTS.has(rule))
-    .map(({ subjectId }) => subjectId);
   if (assignmentIds.length === 0) return new Map();
   const { rows } = await sql<{ id: string; artist_id: string | null; supporter_id: string }>`
     select a.id, s.member_id as artist_id, a.supporter_id
@@ -182,18 +203,4 @@ async function isCorrected(
     where org_id = ${orgId} and member_id = ${memberId} and reference_type = 'manual'
       and strpos(reason, ${subjectId}) > 0`.execute(db);
   return (rows[0]?.taken ?? 0) >= atLeast;
-}
-
-/** Those of these violations that an entry has made good. */
-export async function correctedViolations(
-  db: Queryable,
-  violations: readonly LedgerViolation[],
-): Promise<Set<LedgerViolation>> {
-  const people = await peopleOfAssignments(db, violations);
-  const corrected = new Set<LedgerViolation>();
-  for (const violation of violations) {
-    const assignment = ABOUT_ASSIGNMENTS.has(violation.rule) ? people.get(violation.subjectId) : undefined;
-    if (assignment !== undefined && (await isCorrected(db, violation, assignment))) corrected.add(violation);
-  }
-  return corrected;
 }

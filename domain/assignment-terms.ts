@@ -18,14 +18,14 @@ export function currentTerms(settings: {
 }
 
 /**
- * The terms an assignment went out with. One without any (not published yet, or by a version that kept none) goes by
- * the settings of now.
+ * The terms an assignment went out with. Without any (no assignment, one not published yet, or by a version that kept
+ * none) the settings of now count.
  */
 export function termsOf(
-  assignment: { fee_percent: number | null; unrepost_after_hours: number | null },
+  assignment: { fee_percent: number | null; unrepost_after_hours: number | null } | null,
   settings: { fee_percent: number; unrepost_after_hours: number | null },
 ): AssignmentTerms {
-  if (assignment.fee_percent === null) return currentTerms(settings);
+  if (assignment === null || assignment.fee_percent === null) return currentTerms(settings);
   return {
     feePercent: assignment.fee_percent,
     unrepostAfterHours: assignment.unrepost_after_hours,

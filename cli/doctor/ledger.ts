@@ -4,10 +4,8 @@ import type { Db } from '../../db/client.js';
 import {
   ABOUT_ASSIGNMENTS,
   type AssignmentPeople,
-  correctedViolations,
   type LedgerViolation,
-  ledgerViolations,
-  peopleOfAssignments,
+  standingViolations,
 } from '../../db/ledger-invariants.js';
 import { earningOf } from '../../domain/credits.js';
 import type { Finding } from './finding.js';
@@ -18,18 +16,13 @@ const AT_MOST = 100;
 
 /** Looks at wallets, ledger, holds and credit changes of all orgs, as the owner. */
 export async function checkLedger(db: Db): Promise<Finding[]> {
-  const violations = await ledgerViolations(db, AT_MOST);
-  const people = await peopleOfAssignments(db, violations);
-  const corrected = await correctedViolations(db, violations);
-  const findings = violations
-    .filter((violation) => !corrected.has(violation))
-    .map(
-      (violation): Finding => ({
-        area: 'ledger',
-        problem: `${violation.rule} is broken for ${subjectOf(violation)} of org ${violation.orgId}: ${violation.detail}.`,
-        repair: repairOf(violation, people.get(violation.subjectId)),
-      }),
-    );
+  const findings = (await standingViolations(db, AT_MOST)).map(
+    ({ violation, people }): Finding => ({
+      area: 'ledger',
+      problem: `${violation.rule} is broken for ${subjectOf(violation)} of org ${violation.orgId}: ${violation.detail}.`,
+      repair: repairOf(violation, people),
+    }),
+  );
   return [...findings, ...(await checkSettledHolds(db)), ...(await checkPendingChanges(db))];
 }
 

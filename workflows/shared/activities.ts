@@ -65,6 +65,19 @@ export function grantActivities() {
   });
 }
 
+const QUEUE_STEP = {
+  startToCloseTimeout: '15 minutes',
+  heartbeatTimeout: '20 seconds',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+} as const;
+
+const QUEUE_STEP_RETRY = {
+  initialInterval: '500 milliseconds',
+  backoffCoefficient: 2,
+  maximumInterval: '15 seconds',
+  nonRetryableErrorTypes: final,
+} as const;
+
 /**
  * The steps of a daily queue that go over the whole network: minutes at most, idempotent by step id, repeated for as
  * long as the database is away. They heartbeat, because ops wait for them: one that died with its worker is tried again
@@ -72,15 +85,8 @@ export function grantActivities() {
  */
 export function queueActivities() {
   return proxyActivities<Pick<Activities, 'changeQueue' | 'lapseQueue'>>({
-    startToCloseTimeout: '15 minutes',
-    heartbeatTimeout: '20 seconds',
-    retry: {
-      initialInterval: '500 milliseconds',
-      backoffCoefficient: 2,
-      maximumInterval: '15 seconds',
-      nonRetryableErrorTypes: final,
-    },
-    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    ...QUEUE_STEP,
+    retry: QUEUE_STEP_RETRY,
   });
 }
 
@@ -90,16 +96,8 @@ export function queueActivities() {
  */
 export function publishingActivities() {
   return proxyActivities<Pick<Activities, 'publishQueue'>>({
-    startToCloseTimeout: '15 minutes',
-    heartbeatTimeout: '20 seconds',
-    retry: {
-      initialInterval: '500 milliseconds',
-      backoffCoefficient: 2,
-      maximumInterval: '15 seconds',
-      maximumAttempts: 12,
-      nonRetryableErrorTypes: final,
-    },
-    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    ...QUEUE_STEP,
+    retry: { ...QUEUE_STEP_RETRY, maximumAttempts: 12 },
   });
 }
 
@@ -109,8 +107,7 @@ export function publishingActivities() {
  */
 export function generationActivities() {
   return proxyActivities<Pick<Activities, 'generateQueue'>>({
-    startToCloseTimeout: '15 minutes',
-    heartbeatTimeout: '20 seconds',
+    ...QUEUE_STEP,
     retry: {
       initialInterval: '1 second',
       backoffCoefficient: 3,
@@ -118,7 +115,6 @@ export function generationActivities() {
       maximumAttempts: 6,
       nonRetryableErrorTypes: final,
     },
-    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   });
 }
 
